@@ -1,0 +1,1 @@
+"""Buses and devices: CAN through python-can, serial through pyserial, and the simulated world."""

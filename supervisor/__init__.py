@@ -1,0 +1,1 @@
+"""The supervisor: what watches, decides and writes, every control cycle."""

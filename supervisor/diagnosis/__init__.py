@@ -1,0 +1,1 @@
+"""What a stage measured and what it means: pure functions of recorded windows."""

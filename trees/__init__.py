@@ -1,0 +1,1 @@
+"""The behaviour tree: conditions, actions, stages, missions, rendering and lint."""
