@@ -38,6 +38,13 @@ class Move:
     offset_rad: float
     support: Support
 
+    def label(self, phase: str) -> str:
+        """What samples of one phase of this move are labelled with: "lowered/fl_hip+/measure".
+
+        The phases are "out", "hold", "measure", "back" and "rest", as timed by the plan.
+        """
+        return f"{self.support.value}/{self.joint}{'+' if self.offset_rad >= 0.0 else '-'}/{phase}"
+
 
 @dataclass(frozen=True, slots=True)
 class MovePlan:
@@ -60,6 +67,11 @@ class MovePlan:
     hold_s: float
     measure_s: float
     rest_s: float
+
+    @staticmethod
+    def baseline_label(support: Support) -> str:
+        """What samples of a support's baseline are labelled with: "gantry/baseline"."""
+        return f"{support.value}/baseline"
 
     @property
     def cycle_s(self) -> float:

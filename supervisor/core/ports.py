@@ -174,7 +174,8 @@ class Judge(Protocol):
             snapshot: Newest snapshot.
             health: Newest policy health.
             command: Velocity command in force, None where the stage has none.
-            label: What is going on; samples of one label belong together ("gantry/baseline", "lowered/fl_hip+/hold").
+            label: What is going on; samples of one label belong together: `MovePlan.baseline_label`, `Move.label`
+                ("gantry/baseline", "lowered/fl_hip+/measure"), else free.
         """
         ...
 
