@@ -9,6 +9,7 @@ HandrailError
 ├── EncodeError        position 13.1 rad outside the motor's range of ±12.5 rad
 ├── DeviceError        motor 3 reports TMAX 10 N·m, the robot file expects 28 N·m
 ├── PolicyError        the ONNX input is 45 wide, the contract lists 47 values
+├── RecordError        cycles.bin ends inside its header
 └── SimulationError    the model has no free joint
 
 Exceptions are for programs and start-up. Inside the control loop a fault is a value.
@@ -96,6 +97,10 @@ class DeviceError(HandrailError):
 
 class PolicyError(HandrailError):
     """A policy file or its contract cannot be used."""
+
+
+class RecordError(HandrailError, ValueError):
+    """A run's folder is missing, damaged or of another version."""
 
 
 class SimulationError(HandrailError):
