@@ -1,0 +1,1 @@
+"""Questions: answered within a tick, never RUNNING, without effect."""
