@@ -9,6 +9,7 @@ command    what may be sent to the joints, and who asked for it
 guard      guard rows as declared, guard readings as measured
 exchange   what crosses the link between the control and the mission loop
 moves      minimum-jerk paths and the plan of single-joint moves
+signature  the faults a signature tells apart, and the recordings it is made from
 report     what a stage measured, and what a failure means
 ports      the small protocols that leaves and loops are built against
 robot      the robot file, as frozen values
