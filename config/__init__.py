@@ -1,0 +1,1 @@
+"""Data only: robots, policies, missions and safety files."""
