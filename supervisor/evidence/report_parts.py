@@ -1,0 +1,209 @@
+"""The parts of a report, each from what was read of the run. Damaged content raises; the report names the part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from supervisor.evidence.events import Event, EventKind
+from supervisor.evidence.margins import closest_approaches
+from supervisor.evidence.record_reader import CycleRecord
+
+GUARDS_SHOWN = 8
+EVENTS_SHOWN = 12
+
+_STYLE = {"passed": "green", "completed": "green", "failed": "bold red", "interrupted": "yellow", "skipped": "dim"}
+_WORDS = {
+    "completed": "completed: every stage was passed, the robot is at rest",
+    "refused": "refused: a check before motion failed, nothing was energised",
+    "guard_stop": "stopped by a guard",
+    "not_accepted": "stopped: a stage was not accepted",
+    "operator_stop": "stopped by the operator",
+    "error": "ended by an internal error, after a safe stop",
+}
+
+
+def outcome(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[RenderableType]:
+    """How the run ended, and why, in one paragraph."""
+    result = str(summary["outcome"])
+    words = _WORDS.get(result, clean(result))
+    yield Text(f"{words} (exit code {summary['exit_code']})", style=_STYLE.get(result, "bold red"))
+    yield Text(
+        f"robot {clean(summary['robot'])}, policy {clean(summary['policy'])}, mission {clean(summary['mission'])}, "
+        f"mode {clean(summary['mode'])}, seed {clean(summary['seed'])}"
+    )
+    for reason in _reasons(summary, events):
+        yield Text(f"  {reason}")
+
+
+def _reasons(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[str]:
+    stop_ = summary["stop"]
+    if stop_ is not None:
+        joints = f" at {_list(stop_['joints'])}" if stop_["joints"] else ""
+        yield (
+            f"{clean(stop_['guard'])}{joints} was {number(stop_['value'])} {clean(stop_['unit'])}, allowed "
+            f"{number(stop_['limit'])} {clean(stop_['unit'])}, in stage {clean(stop_['stage']) or '(none)'}"
+        )
+    for stage in summary["stages"]:
+        if stage["outcome"] == "failed":
+            for criterion in stage["criteria"]:
+                if not criterion["passed"]:
+                    yield f"{clean(stage['name'])}: {_criterion(criterion)}"
+    if summary["outcome"] in ("refused", "error"):
+        for event in events[-EVENTS_SHOWN:]:
+            if event.kind in (EventKind.NOTE, EventKind.ARMING, EventKind.REQUEST_RESULT):
+                yield clean(event.text)
+
+
+def stages(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """One row per stage, its criteria with measured against allowed."""
+    if not summary["stages"]:
+        return
+    yield heading("Stages")
+    table = _table(
+        "stage", "outcome", ">start s", ">lasted s", ">action %", ">torque %", ">speed %", "measured, allowed"
+    )
+    for stage in summary["stages"]:
+        knobs = stage["knobs"]
+        criteria = [("" if c["passed"] else "NOT MET ") + _criterion(c) for c in stage["criteria"]]
+        table.add_row(
+            clean(stage["name"]),
+            Text(clean(stage["outcome"]), style=_STYLE.get(str(stage["outcome"]), "")),
+            number(stage["started_s"]),
+            number(_difference(stage["ended_s"], stage["started_s"])),
+            *(f"{100.0 * knobs[key]:.0f}" for key in ("action_gain", "torque_fraction", "speed_fraction")),
+            "\n".join(criteria),
+        )
+    yield table
+
+
+def stop(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What stopped the run, and how fast."""
+    found = summary["stop"]
+    if found is None:
+        return
+    yield heading("Stop")
+    table = _table("", "")
+    table.show_header = False
+    unit = clean(found["unit"])
+    table.add_row("level", clean(found["level"]))
+    table.add_row("guard", clean(found["guard"]))
+    table.add_row("measured", f"{number(found['value'])} {unit}, allowed {number(found['limit'])} {unit}")
+    table.add_row("time", f"{number(found['time_s'])} s, in stage {clean(found['stage'])}")
+    table.add_row("cause to command", f"{number(found['cause_to_command_s'])} s")
+    if found["joints"]:
+        table.add_row("joints", _list(found["joints"]))
+    if found["further"]:
+        table.add_row("later", _list(found["further"]))
+    yield table
+
+
+def diagnosis(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Causes and remedies, the likeliest first."""
+    if not summary["diagnosis"]:
+        return
+    yield heading("Diagnosis, the likeliest first")
+    for place, found in enumerate(summary["diagnosis"], start=1):
+        joints = f" [{_list(found['joints'])}]" if found["joints"] else ""
+        yield Text(f"{place}. {clean(found['cause'])}{joints}", style="bold")
+        yield Text(f"   seen: {clean(found['symptom'])}")
+        yield Text(f"   do:   {clean(found['remedy'])}")
+        evidence = ", ".join(
+            f"{clean(key)} {clean(value) if isinstance(value, str) else number(value)}"
+            for key, value in found["evidence"].items()
+        )
+        if evidence:
+            yield Text(f"   numbers: {evidence}", style="dim")
+
+
+def guards(record: CycleRecord) -> Iterator[RenderableType]:
+    """The guards that came closest to the limits of the safety file."""
+    approaches = closest_approaches(record)
+    if not approaches:
+        return
+    yield heading("Guards closest to their limits")
+    table = _table("guard", ">largest", ">limit", "unit", ">% of limit", ">at s", ">cycles not OK")
+    for approach in approaches[:GUARDS_SHOWN]:
+        share = "-" if math.isnan(approach.fraction) else f"{100.0 * approach.fraction:.0f}"
+        table.add_row(
+            clean(approach.guard),
+            number(approach.measured),
+            number(approach.limit),
+            clean(approach.unit),
+            share,
+            number(approach.time_s),
+            str(approach.failing_cycles),
+        )
+    yield table
+
+
+def buses(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Counters by bus, and what the gate changed."""
+    if summary["buses"]:
+        yield heading("Buses")
+        table = _table("bus", ">sent", ">received", ">dropped", ">errors")
+        for name, counters in summary["buses"].items():
+            table.add_row(clean(name), *(str(counters[key]) for key in ("sent", "received", "dropped", "errors")))
+        yield table
+    clamped = summary["gate"]["clamped"]
+    changed = ", ".join(f"{clean(key)} {value}" for key, value in clamped.items())
+    yield Text(f"Gate: clamped {changed} (joint-cycles); rejected {summary['gate']['rejected']}")
+
+
+def timing(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Durations by the machine's clock."""
+    found = summary["timing"]
+    yield heading(f"Timing at {number(found['control_hz'])} Hz, {found['overruns']} cycles longer than their period")
+    table = _table("", ">median us", ">p99 us", ">p99.9 us", ">largest us")
+    for key, words in (("cycle_us", "control cycle"), ("policy_us", "policy step"), ("tree_us", "tree tick")):
+        table.add_row(words, *(number(found[key][part]) for part in ("p50", "p99", "p999", "max")))
+    yield table
+
+
+def last_events(events: Sequence[Event]) -> Iterator[RenderableType]:
+    """What is known of a run without a summary."""
+    yield heading("No summary; the last events")
+    for event in events[-EVENTS_SHOWN:]:
+        yield Text(f"  {number(event.time_s)} s  {event.kind.value}: {clean(event.text)}")
+
+
+def heading(text: str) -> Text:
+    """A line above a part."""
+    return Text(f"\n{text}", style="bold")
+
+
+def clean(value: object) -> str:
+    """Text from a file, without control characters: a file must not steer the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in str(value))
+
+
+def number(value: object) -> str:
+    """A number in few digits; what was not measured as a dash."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "-" if value is None or isinstance(value, float) else clean(value)
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
+
+
+def _criterion(criterion: Mapping[str, Any]) -> str:
+    return f"{clean(criterion['metric'])} {number(criterion['value'])} {clean(criterion['op'])} {number(criterion['limit'])}"
+
+
+def _difference(end: float | None, start: float | None) -> float | None:
+    return None if end is None or start is None else end - start
+
+
+def _list(names: Sequence[object]) -> str:
+    return ", ".join(clean(name) for name in names)
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; a column whose name begins with > is set to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return table
