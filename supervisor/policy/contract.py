@@ -236,7 +236,6 @@ class GaitClock:
         moving_threshold: The robot is told to stand while the Euclidean norm of the command is below it.
         standing_value: What is observed meanwhile.
         standing_phase: Whether the phase is 0 meanwhile (`restart`) or goes on (`run`).
-        wrap: `modulo` 1, or `restart` at 0 with the step that would pass 1.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -248,7 +247,6 @@ class GaitClock:
     moving_threshold: float | None = None
     standing_value: tuple[float, ...] = ()
     standing_phase: Literal["restart", "run"] = "run"
-    wrap: Literal["modulo", "restart"] = "modulo"
 
     @property
     def width(self) -> int:

@@ -18,13 +18,12 @@ class GaitPhase:
         policy_hz: Steps per second.
     """
 
-    __slots__ = ("_clock", "_first", "_increment", "_parts", "_period", "_standing", "_step", "_threshold_squared")
+    __slots__ = ("_clock", "_first", "_increment", "_parts", "_standing", "_step", "_threshold_squared")
 
     def __init__(self, clock: GaitClock, policy_hz: float) -> None:
         self._clock = clock
         self._increment = clock.frequency_hz / policy_hz
         # Counting steps, not adding phases: after an hour the clock still is where training had it.
-        self._period = math.floor(1.0 / self._increment + 1e-9) + 1 if clock.wrap == "restart" else 0
         self._parts = [(_FUNCTIONS[name], offset) for name in clock.outputs for offset in clock.offsets]
         self._standing = clock.standing_value
         threshold = clock.moving_threshold
@@ -47,8 +46,7 @@ class GaitPhase:
             out[:] = self._standing
             self._step = self._first if self._clock.standing_phase == "restart" else self._step + 1
             return
-        step = self._step
-        phase = (step % self._period if self._period else step) * self._increment % 1.0
+        phase = self._step * self._increment % 1.0
         for i, (function, offset) in enumerate(self._parts):
             out[i] = function(2.0 * math.pi * (phase + offset))
-        self._step = step + 1
+        self._step += 1

@@ -236,13 +236,13 @@ class _Conditioning:
         work = self._work
         work[:] = raw
         if self._before is not None:
-            np.maximum(work, self._before[0], work)
-            np.minimum(work, self._before[1], work)
+            np.maximum(work, self._before[0], out=work)
+            np.minimum(work, self._before[1], out=work)
         if self._scale is not None:
             np.multiply(work, self._scale, work)
         if self._after is not None:
-            np.maximum(work, self._after[0], work)
-            np.minimum(work, self._after[1], work)
+            np.maximum(work, self._after[0], out=work)
+            np.minimum(work, self._after[1], out=work)
         out[:] = work
 
 
