@@ -27,7 +27,7 @@ class MissionResult(Enum):
     COMPLETED = "completed"
     """Every stage passed and the robot is at rest."""
     REFUSED = "refused"
-    """A check failed before the robot was ever started; the drill apart, nothing was energised."""
+    """A check failed before the robot was ever armed; the drill apart, nothing was energised."""
     NOT_ACCEPTED = "not_accepted"
     """A stage was not accepted; the robot was settled."""
     INTERRUPTED = "interrupted"
@@ -99,7 +99,6 @@ class MissionContext:
 
     __slots__ = (
         "_command",
-        "_guard_limits",
         "_keys",
         "_previous_s",
         "_proposal",
@@ -109,7 +108,6 @@ class MissionContext:
         "_waited",
         "failure",
         "faults",
-        "has_moved",
         "is_measuring",
         "judge",
         "leaf_deadline_s",
@@ -132,6 +130,7 @@ class MissionContext:
         "tick",
         "timer_s",
         "waiting_for",
+        "was_armed",
     )
 
     def __init__(
@@ -160,7 +159,7 @@ class MissionContext:
         self.result = MissionResult.RUNNING
         self.stage: StageHead | None = None
         self.support: Support | None = None
-        self.has_moved = False
+        self.was_armed = False
         self.is_measuring = False
         self.started_s = float("nan")
         self.passed: set[str] = set()
@@ -175,7 +174,6 @@ class MissionContext:
         self.policy_health: PolicyHealth = IDLE_POLICY
         self._proposal: Proposal | None = None
         self._request: Request | None = None
-        self._guard_limits: Mapping[str, float] = {}
         self._stage_started_s = 0.0
         self._stage_elapsed_s = 0.0
         self._previous_s = float("nan")
@@ -210,8 +208,8 @@ class MissionContext:
         self._waited = False
         self.waiting_for = ""
         self.policy_health = IDLE_POLICY
-        if snapshot.arming is ArmingState.RUNNING:
-            self.has_moved = True
+        if snapshot.arming in (ArmingState.ARMED, ArmingState.RUNNING):
+            self.was_armed = True
 
     def take_output(self) -> MissionOutput:
         """What the mission hands over to the control loop; called once, after the tree was ticked."""
@@ -228,7 +226,7 @@ class MissionContext:
             mission_elapsed_s=self.now_s - self.started_s,
             mission_limit_s=self.mission_limit_s,
             knobs=stage.knobs if stage else Knobs(),
-            guard_limits=stage.guard_limits if stage else self._guard_limits,
+            guard_limits=stage.guard_limits if stage else {},
             policy=self.policy_health,
             needs_motion=stage.needs_motion if stage else False,
         )
@@ -254,7 +252,11 @@ class MissionContext:
             stamp_s: When the command was computed, if that was before this tick.
         """
         self._proposal = Proposal(
-            command, origin, self.stage.name if self.stage else "", self.tick, self.now_s if stamp_s is None else stamp_s
+            command,
+            origin,
+            self.stage.name if self.stage else "",
+            self.tick,
+            self.now_s if stamp_s is None else stamp_s,
         )
 
     @property
@@ -328,7 +330,15 @@ class MissionContext:
         if outcome != "passed" and self.failure:
             notes.append(self.failure)
         report = StageReport(
-            stage.name, stage.kind, outcome, self._stage_started_s, self.now_s, stage.knobs, metrics, criteria, tuple(notes)
+            stage.name,
+            stage.kind,
+            outcome,
+            self._stage_started_s,
+            self.now_s,
+            stage.knobs,
+            metrics,
+            criteria,
+            tuple(notes),
         )
         self.reports.append(report)
         if outcome == "passed":

@@ -46,6 +46,7 @@ class Motion:
         self._context = context
         self._gains: tuple[Vector, Vector, Vector] | None = None
         self._last: JointCommand | None = None
+        self._last_origin = ""
         self._last_stamp_s = float("-inf")
         self._last_tick = -2
         self._uses_policy = False
@@ -107,7 +108,7 @@ class Motion:
             origin: The leaf's name.
 
         Returns:
-            False when the policy's newest output was not usable; then nothing is proposed.
+            False when the policy's newest output was not usable; then its last targets are proposed again, ageing.
         """
         context = self._context
         now_s = context.now_s
@@ -126,6 +127,7 @@ class Motion:
             step = context.policy.step(context.snapshot.state, command, self._gain, now_s)
             context.drive_with_policy()
             if step is None:
+                self._repeat()
                 return False
             share = minimum_jerk((now_s - self._policy_since_s) / HANDOVER_S)
             before = self._before_policy
@@ -134,9 +136,7 @@ class Motion:
             self._propose(step, origin, now_s)
             return True
         context.drive_with_policy()
-        if self._last is not None:
-            # Between two steps the last targets stay wished for, with the age they have.
-            context.propose(self._last, origin, self._last_stamp_s)
+        self._repeat()
         return True
 
     def keep(self, origin: str) -> None:
@@ -159,8 +159,14 @@ class Motion:
         self._gain = self._gain_from = self._gain_to = 0.0
         self._gain_since_s = now_s - GAIN_RAMP_S
 
+    def _repeat(self) -> None:
+        """Go on wishing for the last targets, with the age they have: the guards judge it."""
+        if self._last is not None:
+            self._context.propose(self._last, self._last_origin, self._last_stamp_s)
+
     def _propose(self, command: JointCommand, origin: str, stamp_s: float) -> None:
         self._last = command
+        self._last_origin = origin
         self._last_stamp_s = stamp_s
         self._last_tick = self._context.tick
         self._context.propose(command, origin, stamp_s)

@@ -10,6 +10,7 @@ from py_trees.common import Status
 from supervisor.core.joints import Vector
 from supervisor.core.levels import Support
 from supervisor.core.moves import MINIMUM_JERK_PEAK_SPEED, MovePlan, minimum_jerk
+from trees.actions.dwell import Dwell
 from trees.actions.moving import MovingLeaf
 from trees.base import RUNNING, SUCCESS
 from trees.context import MissionContext
@@ -17,6 +18,10 @@ from trees.motion import Motion
 
 SHORTEST_MOVE_S: Final = 0.5
 """Even a tiny way takes this long: a step would ring."""
+
+
+SETTLE_S: Final = 1.0
+"""A robot that was just moved stops shaking within this time: several periods of a leg under its PD gains."""
 
 
 class MoveToPose(MovingLeaf):
@@ -62,18 +67,18 @@ class MoveToPose(MovingLeaf):
 
 
 class HoldPose(MovingLeaf):
-    """Holds the last pose for a time, so that what shook has settled.
+    """Holds the pose in force and measures, once what shook has settled.
 
     Args:
-        duration_s: How long.
+        dwell: How long to measure.
         context: The mission's context.
         motion: What carries the robot.
     """
 
-    def __init__(self, duration_s: float, context: MissionContext, motion: Motion) -> None:
+    def __init__(self, dwell: Dwell, context: MissionContext, motion: Motion) -> None:
         super().__init__("HoldPose", context, motion)
-        self.details = (f"{duration_s:g} s",)
-        self._duration_s = duration_s
+        self.details = (dwell.text,)
+        self._dwell = dwell
         self._began_s = 0.0
         self._pose: Vector | None = None
 
@@ -81,14 +86,19 @@ class HoldPose(MovingLeaf):
         """Hold what is in force."""
         self._began_s = self.context.now_s
         self._pose = None
+        self._dwell.reset()
 
     def move(self) -> Status:
         """One tick of holding."""
         if self._pose is None:
             self._pose = self.motion.last_command().position_rad
         self.motion.pose(self._pose, self.name)
-        self.sample("settle")
-        return SUCCESS if self.context.now_s - self._began_s >= self._duration_s else RUNNING
+        if self.context.now_s - self._began_s < SETTLE_S:
+            self.sample("settle")
+            return RUNNING
+        self._dwell.begin(self.context)
+        self.sample("steady")
+        return SUCCESS if self._dwell.is_over(self.context) else RUNNING
 
 
 class SingleJointMoves(MovingLeaf):

@@ -1,0 +1,1 @@
+"""The mission file, its checks, and the tree made from it."""

@@ -1,0 +1,1 @@
+"""One builder per kind of stage, and what happens when a stage is not accepted."""
