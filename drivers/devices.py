@@ -1,0 +1,123 @@
+"""What every make of motor and inertial unit offers to `RobotIO`, and the row every motor table is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.bus import Frame
+from supervisor.core.command import Drive
+from supervisor.core.exchange import DeviceReport
+from supervisor.core.robot import MotorConfig
+from supervisor.core.state import ImuReading
+
+Block = NDArray[np.float64]
+"""A float64 array of shape (rows, n), one column per motor."""
+
+Codes = NDArray[np.int64]
+"""An int64 array of shape (rows, n), one column per motor."""
+
+POSITION, VELOCITY, TORQUE, TEMPERATURE, STAMP = range(5)
+"""Rows of a feedback block: rad, rad/s, N·m, degC, monotonic s; motor frame."""
+
+STATUS, FAULT = range(2)
+"""Rows of a code block: `MotorStatus`, and the make's fault code."""
+
+COMMAND_ROWS = 5
+"""Rows of a command block: position, velocity, kp, kd, torque; motor frame."""
+
+Probe = Generator[None, float, tuple[DeviceReport, ...]]
+"""One device's inventory, resumed once a cycle with `send(now_s)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MotorModel:
+    """One row of a make's table: the largest values that this model's messages can carry, at the output shaft.
+
+    Attributes:
+        name: As the robot file writes it.
+        position_max_rad, velocity_max_rad_per_s, torque_max_nm: The wire spans minus to plus this.
+        kp_max_nm_per_rad, kd_max_nm_s_per_rad: The wire spans 0 to this.
+        source: Where the numbers come from.
+    """
+
+    name: str
+    position_max_rad: float
+    velocity_max_rad_per_s: float
+    torque_max_nm: float
+    kp_max_nm_per_rad: float
+    kd_max_nm_s_per_rad: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class WiredMotor:
+    """One motor of one robot.
+
+    Attributes:
+        joint: Name of the joint it drives.
+        config: How it is wired.
+        model: Row of its make's table.
+    """
+
+    joint: str
+    config: MotorConfig
+    model: MotorModel
+
+
+class MotorGroup(Protocol):
+    """All motors of one make in one robot, on all its buses. Nothing here blocks or raises on bytes."""
+
+    def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Take the frames that this group's motors sent on a bus, and remember them undecoded.
+
+        Returns:
+            The frames that are not from this group's motors.
+        """
+        ...
+
+    def decode(self, values: Block, codes: Codes) -> None:
+        """Decode what `take` remembered.
+
+        Args:
+            values: (5, n), written in place; rows as named in this module.
+            codes: (2, n), written in place.
+        """
+        ...
+
+    def write(self, drive: Drive, command: Block) -> None:
+        """Send one cycle's frames.
+
+        Args:
+            drive: What to send.
+            command: (5, n), used with `Drive.COMMAND` only.
+        """
+        ...
+
+    def probes(self, timeout_s: float) -> list[Probe]:
+        """The inventory, in parts that may run side by side (one per bus).
+
+        Args:
+            timeout_s: Command timeout to set in every motor.
+        """
+        ...
+
+    def fault_name(self, code: int) -> str:
+        """The make's name of a fault code."""
+        ...
+
+
+class Imu(Protocol):
+    """One inertial unit. Nothing here blocks or raises on bytes."""
+
+    def read(self, now_s: float) -> ImuReading:
+        """Take everything that has arrived and return the newest sample."""
+        ...
+
+    def probe(self) -> Probe:
+        """The inventory of this unit. `read` must be called in between, as the control loop does."""
+        ...
