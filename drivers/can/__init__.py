@@ -1,0 +1,1 @@
+"""Makes that live on CAN, one folder each: tables, codec, device."""

@@ -1,0 +1,1 @@
+"""Damiao DM-J, DM-H and DM-G motors on classic CAN, in MIT mode."""
