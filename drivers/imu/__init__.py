@@ -1,0 +1,1 @@
+"""Inertial units, one folder per make: tables, codec, device."""

@@ -1,0 +1,1 @@
+"""HiPNUC inertial units on a serial port, streaming binary packets."""
