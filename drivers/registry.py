@@ -1,0 +1,157 @@
+"""Which makes there are, and whether a robot's wiring can work with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from drivers.bus import CanBus, SerialPort
+from drivers.can.damiao.device import DamiaoMotors
+from drivers.can.damiao.tables import MODELS as DAMIAO_MODELS
+from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
+from drivers.imu.hipnuc.device import HipnucImu
+from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
+from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, RobotConfig, SerialBusConfig
+
+MAXIMUM_BUS_LOAD: Final = 0.7
+"""Of a bus: the rest is for retransmissions, polls and register requests."""
+
+MAXIMUM_SERIAL_LOAD: Final = 0.9
+"""Of a serial line that carries one stream and nothing else."""
+
+CAN_11_BIT_FRAME_BITS: Final = 135
+"""An 8-byte frame with an 11-bit identifier at worst-case stuffing, gap to the next frame included."""
+
+SERIAL_BITS_PER_BYTE: Final = 10
+"""8N1: a start and a stop bit around every byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class MotorMake:
+    """One make of motor.
+
+    Attributes:
+        models: Its table.
+        make: Makes the device for all its motors of one robot.
+        cycle_bits: Bits on the bus per motor and control cycle, command and reply, at worst.
+        id_range: Smallest and largest identifier.
+    """
+
+    models: Mapping[str, MotorModel]
+    make: Callable[[Sequence[WiredMotor], Mapping[str, CanBus]], MotorGroup]
+    cycle_bits: int
+    id_range: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImuMake:
+    """One make of inertial unit.
+
+    Attributes:
+        frame_bytes: Bytes on the wire per sample, by packet name.
+        make: Makes the device.
+    """
+
+    frame_bytes: Mapping[str, int]
+    make: Callable[[ImuConfig, SerialPort], Imu]
+
+
+MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
+    # 0x7FF is the id of polls and register requests.
+    "damiao": MotorMake(DAMIAO_MODELS, DamiaoMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, 0x7FE)),
+}
+
+IMU_MAKES: Final[Mapping[str, ImuMake]] = {"hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu)}
+
+
+def wiring_problems(robot: RobotConfig) -> list[str]:
+    """Everything in a robot file that these makes and buses cannot do; empty when it can work."""
+    problems: list[str] = []
+    for name, joint in robot.joints.items():
+        problems += (f"joint {name}: {problem}" for problem in _joint_problems(joint))
+    for name, bus in robot.buses.items():
+        if isinstance(bus, CanBusConfig):
+            problems += (f"bus {name}: {problem}" for problem in _bus_problems(robot, name, bus))
+    problems += (f"imu: {problem}" for problem in _imu_problems(robot))
+    return problems
+
+
+def _joint_problems(joint: JointConfig) -> Iterator[str]:
+    """What one joint asks of its motor that the motor's messages cannot carry."""
+    make = MOTOR_MAKES.get(joint.motor.make)
+    if make is None:
+        yield f"unknown make {joint.motor.make!r}; known: {', '.join(MOTOR_MAKES)}"
+        return
+    model = make.models.get(joint.motor.model)
+    if model is None:
+        yield f"unknown model {joint.motor.model!r} of {joint.motor.make}; known: {', '.join(make.models)}"
+        return
+    low, high = make.id_range
+    for key, identifier in (("id", joint.motor.id), ("feedback_id", joint.motor.feedback_id)):
+        if not low <= identifier <= high:
+            yield f"{key} {identifier} is not possible; allowed: {low} to {high}"
+    gear = joint.gear
+    if gear <= 0.0:
+        return
+    position = max(abs(joint.position_rad[0] + joint.offset_rad), abs(joint.position_rad[1] + joint.offset_rad)) * gear
+    asked: tuple[tuple[str, float, float, str], ...] = (
+        ("position_rad with offset_rad", position, model.position_max_rad, "rad"),
+        ("velocity_rad_per_s", joint.velocity_rad_per_s * gear, model.velocity_max_rad_per_s, "rad/s"),
+        ("torque_nm", joint.torque_nm / gear, model.torque_max_nm, "N·m"),
+        ("kp_nm_per_rad", joint.kp_nm_per_rad / gear**2, model.kp_max_nm_per_rad, "N·m/rad"),
+        ("kd_nm_s_per_rad", joint.kd_nm_s_per_rad / gear**2, model.kd_max_nm_s_per_rad, "N·m·s/rad"),
+    )
+    for key, value, limit, unit in asked:
+        if value > limit:
+            yield (
+                f"{key} asks {value:.4g} {unit} of the motor (gear {gear:g}); "
+                f"the messages of {model.name} carry at most {limit:g} {unit}"
+            )
+
+
+def _bus_problems(robot: RobotConfig, name: str, bus: CanBusConfig) -> Iterator[str]:
+    """Identifiers that collide, and a load that the bus cannot carry."""
+    joints = {joint: config.motor for joint, config in robot.joints.items() if config.motor.bus == name}
+    ids = {motor.id: joint for joint, motor in joints.items()}
+    for joint, motor in joints.items():
+        if motor.feedback_id in ids:
+            yield f"{joint} answers with {motor.feedback_id}, which is the id {ids[motor.feedback_id]} listens to"
+    if bus.bitrate_bps <= 0:
+        yield f"bitrate_bps {bus.bitrate_bps}; allowed: a number above 0"
+        return
+    bits = [MOTOR_MAKES[motor.make].cycle_bits for motor in joints.values() if motor.make in MOTOR_MAKES]
+    load = sum(bits) * robot.control_hz / bus.bitrate_bps
+    if load > MAXIMUM_BUS_LOAD:
+        room = int(MAXIMUM_BUS_LOAD * bus.bitrate_bps / (robot.control_hz * max(bits)))
+        moved = list(joints)[room:]
+        yield (
+            f"{len(bits)} motors at {robot.control_hz:g} Hz need {sum(bits)} bits x {robot.control_hz:g} / "
+            f"{bus.bitrate_bps} bit/s = {load:.0%} at worst, allowed {MAXIMUM_BUS_LOAD:.0%}: "
+            f"keep {room} motors here and move {', '.join(moved)} to another bus, or lower control_hz to "
+            f"{int(MAXIMUM_BUS_LOAD * bus.bitrate_bps / sum(bits))}"
+        )
+
+
+def _imu_problems(robot: RobotConfig) -> Iterator[str]:
+    """An unknown unit or packet, and a serial line too slow for it."""
+    imu = robot.imu
+    make = IMU_MAKES.get(imu.make)
+    if make is None:
+        yield f"unknown make {imu.make!r}; known: {', '.join(IMU_MAKES)}"
+        return
+    frame_bytes = make.frame_bytes.get(imu.packet)
+    if frame_bytes is None:
+        yield f"unknown packet {imu.packet!r} of {imu.make}; known: {', '.join(make.frame_bytes)}"
+        return
+    bus = robot.buses.get(imu.bus)
+    if not isinstance(bus, SerialBusConfig):
+        yield f"bus {imu.bus!r} is not a serial bus of this robot"
+        return
+    needed_bps = frame_bytes * SERIAL_BITS_PER_BYTE * imu.rate_hz
+    if needed_bps > MAXIMUM_SERIAL_LOAD * bus.baud_bps:
+        yield (
+            f"{imu.packet} at {imu.rate_hz:g} Hz is {frame_bytes} bytes x {SERIAL_BITS_PER_BYTE} bits x "
+            f"{imu.rate_hz:g} = {needed_bps:.0f} bit/s; {imu.bus} has {bus.baud_bps}, of which "
+            f"{MAXIMUM_SERIAL_LOAD:.0%} are allowed: raise the baud rate or lower rate_hz"
+        )

@@ -1,0 +1,209 @@
+"""All buses and devices of one robot, as the control loop sees them. The same code for hardware and simulation."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Generator, Mapping
+
+import numpy as np
+
+from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, SerialPort
+from drivers.devices import (
+    FAULT,
+    POSITION,
+    STAMP,
+    STATUS,
+    TEMPERATURE,
+    TORQUE,
+    VELOCITY,
+    Block,
+    Codes,
+    MotorGroup,
+    Probe,
+    WiredMotor,
+)
+from drivers.motor_map import MotorMap
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, wiring_problems
+from supervisor.core.command import Actuation, Drive
+from supervisor.core.errors import RefusedError
+from supervisor.core.exchange import DeviceReport
+from supervisor.core.joints import JointOrder, frozen_vector
+from supervisor.core.robot import CanBusConfig, RobotConfig
+from supervisor.core.state import NEVER_S, BaseVelocity, BusStatistics, MotorStatus, RobotState
+
+_log = logging.getLogger(__name__)
+
+
+class RobotIO:
+    """Reads and writes every device of one robot. Implements `RobotPort`.
+
+    Motors are kept make by make; where that is not the robot's joint order, the arrays are reordered once per cycle.
+
+    Args:
+        robot: The robot.
+        buses: Opens its buses.
+        estimator: Source of the base's linear velocity, None where the robot has none.
+
+    Raises:
+        RefusedError: The wiring cannot work; every reason is listed.
+        BusError: A bus cannot be opened; those already open are closed again.
+    """
+
+    def __init__(self, robot: RobotConfig, buses: BusFactory, estimator: Estimator | None = None) -> None:
+        problems = wiring_problems(robot)
+        if problems:
+            raise RefusedError(problems)
+        self._robot = robot
+        self._order = robot.order
+        self._estimator = estimator
+        self._cycle = 0
+        self._can: dict[str, CanBus] = {}
+        self._serial: dict[str, SerialPort] = {}
+        try:
+            for name, config in robot.buses.items():
+                if isinstance(config, CanBusConfig):
+                    self._can[name] = buses.open_can(name, config)
+                else:
+                    self._serial[name] = buses.open_serial(name, config)
+        except BaseException:
+            self.close()
+            raise
+        self._make_groups()
+        self._imu = IMU_MAKES[robot.imu.make].make(robot.imu, self._serial[robot.imu.bus])
+        self._no_velocity = BaseVelocity(frozen_vector((math.nan,) * 3), NEVER_S)
+
+    def _make_groups(self) -> None:
+        """Sort the motors by make, and lay out one block of memory that all makes write into."""
+        joints = list(self._robot.joints.items())
+        by_make: dict[str, list[int]] = {}
+        for index, (_, joint) in enumerate(joints):
+            by_make.setdefault(joint.motor.make, []).append(index)
+        slots = [index for members in by_make.values() for index in members]
+        count = len(slots)
+        self._values: Block = np.full((STAMP + 1, count), math.nan)
+        self._values[STAMP] = NEVER_S
+        self._codes: Codes = np.zeros((2, count), dtype=np.int64)
+        self._codes[STATUS] = int(MotorStatus.UNKNOWN)
+        # column of a joint in the blocks, and joint of a column
+        self._joint_of_slot = np.array(slots, dtype=np.intp)
+        self._slot_of_joint = np.argsort(self._joint_of_slot)
+        self._is_ordered = slots == list(range(count))
+        self._map = MotorMap([joint for _, joint in joints])
+        self._groups: list[tuple[MotorGroup, slice, Block, Codes]] = []
+        self._readers: list[tuple[str, CanBus, list[MotorGroup]]] = []
+        start = 0
+        for make, members in by_make.items():
+            entry = MOTOR_MAKES[make]
+            motors = [
+                WiredMotor(joints[i][0], joints[i][1].motor, entry.models[joints[i][1].motor.model]) for i in members
+            ]
+            span = slice(start, start + len(members))
+            self._groups.append((entry.make(motors, self._can), span, self._values[:, span], self._codes[:, span]))
+            start = span.stop
+        for name, bus in self._can.items():
+            on_bus = {joint.motor.make for _, joint in joints if joint.motor.bus == name}
+            groups = [group for (group, *_), make in zip(self._groups, by_make, strict=True) if make in on_bus]
+            self._readers.append((name, bus, groups))
+        self._fault_group = [group for group, _, values, _ in self._groups for _ in range(values.shape[1])]
+
+    @property
+    def order(self) -> JointOrder:
+        """The robot's joint order."""
+        return self._order
+
+    def read(self, now_s: float) -> RobotState:
+        """Drain every bus, decode, and return what is known at `now_s`. Never raises on bytes."""
+        for name, bus, groups in self._readers:
+            frames = bus.receive(now_s)
+            if frames:
+                rest = frames
+                for group in groups:
+                    rest = group.take(name, rest)
+                bus.counters.dropped += len(rest)
+        for group, _, group_values, group_codes in self._groups:
+            group.decode(group_values, group_codes)
+        imu = self._imu.read(now_s)
+        values, codes = self._values, self._codes
+        if not self._is_ordered:
+            values, codes = values[:, self._slot_of_joint], codes[:, self._slot_of_joint]
+        joint = self._map.to_joint(values)
+        joint.setflags(write=False)
+        codes = codes.copy()
+        codes.setflags(write=False)
+        estimator = self._estimator
+        state = RobotState(
+            order=self._order,
+            now_s=now_s,
+            cycle=self._cycle,
+            position_rad=joint[POSITION],
+            velocity_rad_per_s=joint[VELOCITY],
+            torque_nm=joint[TORQUE],
+            temperature_degc=joint[TEMPERATURE],
+            motor_stamp_s=joint[STAMP],
+            motor_status=codes[STATUS],
+            fault_code=codes[FAULT],
+            imu=imu,
+            base_velocity=self._no_velocity if estimator is None else estimator.base_velocity(now_s),
+        )
+        self._cycle += 1
+        return state
+
+    def write(self, actuation: Actuation, now_s: float) -> None:  # noqa: ARG002 (the port's signature; sending has no clock)
+        """Send one cycle's frames to every motor. A failed write is counted, never retried."""
+        drive = actuation.drive
+        if drive is Drive.COMMAND:
+            command = self._map.to_motor(actuation.command)
+            if not self._is_ordered:
+                command = command[:, self._joint_of_slot]
+        else:
+            command = self._values  # not looked at; any block of the right shape will do
+        for group, span, _, _ in self._groups:
+            group.write(drive, command[:, span])
+
+    def inventory(self, now_s: float) -> Generator[None, float, tuple[DeviceReport, ...]]:
+        """Probe and configure every device, all buses side by side.
+
+        The generator is ready for `send(now_s)`; `next` is accepted as its first step too.
+        """
+        generator = self._inventory(now_s)
+        next(generator)
+        return generator
+
+    def _inventory(self, now_s: float) -> Generator[None, float | None, tuple[DeviceReport, ...]]:
+        probes: list[Probe] = [
+            probe for group, *_ in self._groups for probe in group.probes(self._robot.motor_timeout_s)
+        ]
+        probes.append(self._imu.probe())
+        for probe in probes:
+            next(probe)
+        reports: dict[str, DeviceReport] = {}
+        while probes:
+            given = yield
+            now_s = now_s if given is None else given
+            for probe in tuple(probes):
+                try:
+                    probe.send(now_s)
+                except StopIteration as end:
+                    reports.update((report.name, report) for report in end.value)
+                    probes.remove(probe)
+        return tuple(reports[name] for name in (*self._order.names, "imu"))
+
+    def statistics(self) -> Mapping[str, BusStatistics]:
+        """Counters by bus name."""
+        return {name: counters.statistics() for name, counters in self._counters()}
+
+    def _counters(self) -> list[tuple[str, BusCounters]]:
+        return [(name, bus.counters) for name, bus in (*self._can.items(), *self._serial.items())]
+
+    def fault_name(self, joint: int, code: int) -> str:
+        """The make's name of a motor's fault code."""
+        return self._fault_group[self._slot_of_joint[joint]].fault_name(code)
+
+    def close(self) -> None:
+        """Close every bus. Idempotent."""
+        for name, bus in (*self._can.items(), *self._serial.items()):
+            try:
+                bus.close()
+            except OSError as error:
+                _log.warning("closing %s failed: %s", name, error)
