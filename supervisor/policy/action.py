@@ -17,6 +17,9 @@ class ActionDecoder:
     Args:
         contract: A contract that has passed its checks against this robot.
         robot: The robot; its gains and default pose are used where the policy has none.
+
+    Attributes:
+        last: (n,) what the contract calls the last action, of the action decoded last. Valid until the next one.
     """
 
     def __init__(self, contract: Contract, robot: RobotConfig) -> None:
@@ -45,12 +48,8 @@ class ActionDecoder:
         self._factor = self._scale
         self.last: Vector = np.zeros(len(joints))
 
-    def reset(self) -> None:
-        """Forget the last action."""
-        self.last[:] = 0.0
-
     def decode(self, action: Vector, gain: float, *, within_bounds: bool = False) -> JointCommand:
-        """Turn one action into joint targets; `last` becomes what the next observation sees of it.
+        """Turn one action into joint targets, and set `last`.
 
         Args:
             action: (n,) finite, in the contract's joint order.
@@ -70,11 +69,11 @@ class ActionDecoder:
             else:
                 clipped = np.minimum(np.maximum(action * self._scale, low), high) / self._scale
         if self._last_action == "raw":
-            self.last[:] = action
+            self.last = action
         elif self._last_action == "clipped":
-            self.last[:] = clipped
+            self.last = clipped
         else:
-            np.multiply(clipped, self._scale if self._last_action == "scaled" else gain, self.last)
+            self.last = clipped * (self._scale if self._last_action == "scaled" else gain)
         moved = clipped * self._factor
         velocity = self._zero
         if self._is_identity and not len(self._wheels):
@@ -86,8 +85,8 @@ class ActionDecoder:
             if len(self._wheels):
                 velocity = self._zero.copy()
                 velocity[self._wheels] = moved[self._wheel_actions]
-                velocity.flags.writeable = False
-        position.flags.writeable = False
+                velocity.setflags(write=False)
+        position.setflags(write=False)
         return JointCommand(position, velocity, self._kp, self._kd, self._zero)
 
 

@@ -5,6 +5,7 @@ Observation, action and change of action stand in one array, so that each is mea
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -18,6 +19,9 @@ NO_RANGE = 1e6
 
 AT_BOUND = 1.0 - 1e-6
 """From here on an action counts as saturated: a network that clips delivers its bound to the last bit or two."""
+
+UNBOUNDED = 1e-300
+"""Inverse half width of an action without a bound: every finite one reads as 0, an infinite one still as infinite."""
 
 WINDOW_S = 1.0
 """Saturation is counted over this long."""
@@ -41,9 +45,10 @@ class HealthMonitor:
         self._change: Vector = values[width + count :]
         self._values = values
         self._distance = np.zeros_like(values)
+        self._parts = np.array([0, width, width + count], np.intp)
+        self._excess = self._change_peak = 0.0
         self._raw_distance = self._distance[:width]
         self._action_distance = self._distance[width : width + count]
-        self._change_distance = self._distance[width + count :]
         self._centre, self._inverse = _expected(contract)
         self._previous: Vector = np.zeros(count)
         self._has_previous = False
@@ -61,20 +66,21 @@ class HealthMonitor:
 
     def measure(self) -> bool:
         """Measure the action just written; False when it is not finite."""
-        action = self.action
-        if not action.dot(action) < float("inf"):
-            return False
+        action, distance = self.action, self._distance
         if self._has_previous:
             np.subtract(action, self._previous, self._change)
         else:
             self._change[:] = 0.0
-            self._has_previous = True
-        self._previous[:] = action
-        distance = self._distance
         np.subtract(self._values, self._centre, distance)
         np.abs(distance, distance)
         np.multiply(distance, self._inverse, distance)
-        self.peak = float(self._action_distance[self._action_distance.argmax()])
+        # The largest of each part; NaN and infinity come through.
+        observed, peak, change = np.maximum.reduceat(distance, self._parts).tolist()
+        if not peak < math.inf:
+            return False
+        self._previous[...] = action
+        self._has_previous = True
+        self._excess, self.peak, self._change_peak = observed - 1.0, peak, change
         self._count_saturated()
         return True
 
@@ -89,8 +95,8 @@ class HealthMonitor:
 
     def accept(self, now_s: float, elapsed_s: float) -> None:
         """Report a step whose output may be used."""
-        worst = int(self._raw_distance.argmax())
-        beyond = float(self._raw_distance[worst]) - 1.0
+        excess = self._excess
+        is_outside = excess > 0.0
         self.health = PolicyHealth(
             True,
             now_s,
@@ -98,10 +104,10 @@ class HealthMonitor:
             self._period_s,
             True,
             self.peak,
-            float(self._change_distance[self._change_distance.argmax()]),
+            self._change_peak,
             self._saturated / (len(self._window) * len(self.action)),
-            0.5 * beyond if beyond > 0.0 else 0.0,
-            worst if beyond > 0.0 else -1,
+            0.5 * excess if is_outside else 0.0,
+            int(self._raw_distance.argmax()) if is_outside else -1,
         )
 
     def refuse(self, elapsed_s: float) -> None:
@@ -127,10 +133,10 @@ def _expected(contract: Contract) -> tuple[Vector, Vector]:
 
 
 def _action_bound(contract: Contract) -> tuple[Vector, Vector]:
-    """Centre and inverse half width of the action; 0 where it has no bound."""
+    """Centre and inverse half width of the action."""
     count = len(contract.joints)
     if contract.action.clip is None:
-        return np.zeros(count), np.zeros(count)
+        return np.zeros(count), np.full(count, UNBOUNDED)
     low, high = contract.action.clip
     half = np.full(count, 0.5 * (high - low))
     centre = np.full(count, 0.5 * (high + low))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from supervisor.policy.contract import Contract, Term
 from supervisor.policy.gait import GaitPhase
 from supervisor.policy.session import Tensor
 
-Writer = Callable[[RobotState, Vector], None]
+Writer = Callable[[RobotState, Vector], object]
 
 LARGEST_SQUARED = 1e36
 """Values beyond 1e18 are no measurement, and their squares would leave float32."""
@@ -68,7 +69,7 @@ class ObservationBuilder:
         """Forget history, clock, slewed command and last action."""
         self._command[:] = 0.0
         for view, _ in self._last_action:
-            view[:] = 0.0
+            view[...] = 0.0
         if self._clock is not None:
             self._clock.reset()
         if self._history is not None:
@@ -84,7 +85,7 @@ class ObservationBuilder:
             if len(indices):
                 action.take(indices, None, view, "clip")
             else:
-                view[:] = action
+                view[...] = action
 
     def build(self, state: RobotState, command: Vector) -> bool:
         """Write `raw` and `observation` for one step.
@@ -113,7 +114,7 @@ class ObservationBuilder:
     def _add_term(self, term: Term, contract: Contract, order: JointOrder, view: Vector) -> None:
         """Fill a term's slice of the raw values now, or add what fills it each step."""
         if term.source == "constant":
-            view[:] = term.value
+            view[...] = term.value
         elif term.source == "last_action":
             same = not term.joints or term.joints == tuple(contract.joints)
             own = JointOrder(contract.joints)
@@ -130,14 +131,14 @@ class ObservationBuilder:
 
 def _angular_velocity(view: Vector) -> Writer:
     def write(state: RobotState, _command: Vector) -> None:
-        view[:] = state.imu.angular_velocity_base_in_base_rad_per_s
+        view[...] = state.imu.angular_velocity_base_in_base_rad_per_s
 
     return write
 
 
 def _gravity(view: Vector) -> Writer:
     def write(state: RobotState, _command: Vector) -> None:
-        view[:] = state.imu.gravity_in_base
+        view[...] = state.imu.gravity_in_base
 
     return write
 
@@ -146,23 +147,23 @@ def _linear_velocity(view: Vector) -> Writer:
     def write(state: RobotState, _command: Vector) -> None:
         estimate = state.base_velocity
         if state.now_s - estimate.stamp_s <= BASE_VELOCITY_MAXIMUM_AGE_S:
-            view[:] = estimate.linear_velocity_base_in_base_m_per_s
+            view[...] = estimate.linear_velocity_base_in_base_m_per_s
         else:
-            view[:] = math.nan
+            view[...] = math.nan
 
     return write
 
 
 def _command(view: Vector) -> Writer:
     def write(_state: RobotState, command: Vector) -> None:
-        view[:] = command
+        view[...] = command
 
     return write
 
 
 def _euler(view: Vector) -> Writer:
     def write(state: RobotState, _command: Vector) -> None:
-        view[:] = euler_xyz(state.imu.orientation_base_in_world_wxyz)
+        view[...] = euler_xyz(state.imu.orientation_base_in_world_wxyz)
 
     return write
 
@@ -190,28 +191,30 @@ def _joint_writer(term: Term, contract: Contract, order: JointOrder, view: Vecto
     """What fills a joint term: from robot order to the term's order, minus the default pose where asked."""
     names = term.joints or tuple(contract.joints)
     indices = order.indices_of(names)
-    is_all = names == order.names
     attribute = "velocity_rad_per_s" if term.source == "joint_velocity" else "position_rad"
     zeroed = np.array([names.index(name) for name in term.zeroed], np.intp)
     default: Vector | None = None
     if term.source == "joint_position_minus_default":
         default = np.array([contract.joints[name].default_rad for name in names])
+    read = attrgetter(attribute)
     subtract = np.subtract
-
-    def write_in_order(state: RobotState, _command: Vector) -> None:
+    if names == order.names and not term.zeroed:
         if default is None:
-            view[:] = getattr(state, attribute)
-        else:
-            subtract(getattr(state, attribute), default, view)
+            return lambda state, _command: _copy(read(state), view)
+        return lambda state, _command: subtract(read(state), default, view)
 
     def write(state: RobotState, _command: Vector) -> None:
-        getattr(state, attribute).take(indices, None, view, "clip")
+        read(state).take(indices, None, view, "clip")
         if default is not None:
             subtract(view, default, view)
         if len(zeroed):
             view[zeroed] = 0.0
 
-    return write_in_order if is_all and not len(zeroed) else write
+    return write
+
+
+def _copy(values: Vector, view: Vector) -> None:
+    view[...] = values
 
 
 class _Conditioning:
@@ -231,10 +234,10 @@ class _Conditioning:
     def apply(self, raw: Vector, out: Tensor) -> None:
         """Write the conditioned values of `raw` to `out`."""
         if self._is_plain:
-            out[:] = raw
+            out[...] = raw
             return
         work = self._work
-        work[:] = raw
+        work[...] = raw
         if self._before is not None:
             np.maximum(work, self._before[0], out=work)
             np.minimum(work, self._before[1], out=work)
@@ -243,7 +246,7 @@ class _Conditioning:
         if self._after is not None:
             np.maximum(work, self._after[0], out=work)
             np.minimum(work, self._after[1], out=work)
-        out[:] = work
+        out[...] = work
 
 
 def _bounds(terms: Sequence[Term], order: str, every: tuple[float, float] | None) -> tuple[Vector, Vector] | None:

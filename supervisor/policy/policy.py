@@ -121,7 +121,6 @@ class Policy:
         """Forget history, recurrent state, clock, last action and health."""
         self._session.reset()
         self._builder.reset()
-        self._decoder.reset()
         self._monitor.reset()
 
     def step(self, state: RobotState, command: Vector, action_gain: float, now_s: float) -> JointCommand | None:
@@ -151,7 +150,7 @@ class Policy:
             monitor.refuse(clock.now_s() - started_s)
             return None
         session.run()
-        monitor.action[:] = session.action
+        monitor.action[...] = session.action
         if not monitor.measure():
             monitor.refuse(clock.now_s() - started_s)
             return None
