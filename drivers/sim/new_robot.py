@@ -1,0 +1,398 @@
+"""`handrail new`: a robot folder from any MuJoCo model with a free base.
+
+The folder holds `robot.yaml`, `safety.yaml` and a self-contained copy of the model, and loads and simulates as it
+is. What the model does not state is derived, and each derived number says so where it stands.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.sim.derive import Derived, derive
+from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
+from drivers.sim.model_facts import (
+    ModelFacts,
+    fixed_geoms,
+    imu_site,
+    read_facts,
+    touches_floor,
+)
+from drivers.sim.new_robot_parts import RobotParts
+from drivers.sim.new_robot_text import robot_text, safety_text
+from drivers.sim.plant import import_mujoco
+from drivers.sim.trial import Trial
+from drivers.sim.wiring import MotorChoice, choose_motor, known_makes, motor_models, wire
+from supervisor.core.errors import ConfigError, Problem
+from supervisor.core.robot_file import Robot, load_robot
+
+mujoco: Any = import_mujoco()
+
+Array = NDArray[np.float64]
+
+CONTROL_HZ = 500.0
+IMU_RATE_HZ = 250.0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+DEFAULT_KEYFRAMES = ("home", "stand", "standing", "default", "init", "initial", "nominal")
+REST_KEYFRAMES = ("rest", "lying", "lie", "sit", "folded")
+KEYFRAME = "handrail_default"
+FLOOR = "handrail_floor"
+BELLY = "handrail_belly"
+IMU_SITE = "handrail_imu"
+UPRIGHT_RAD = 0.35
+"""A base whose up axis leans more than this in the default pose would trip the tilt guard from the start."""
+
+LEVEL_RAD = 0.02
+
+OWN_FILES = ("robot.yaml", "safety.yaml", "model.xml", "signature.npz")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRobotResult:
+    """What was made.
+
+    Attributes:
+        folder: The robot folder.
+        robot: Its files, read back and checked.
+        remarks: What was derived, changed or left out, in plain words.
+    """
+
+    folder: Path
+    robot: Robot
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Poses:
+    """Poses taken from the model: all positions, and those of the driven joints."""
+
+    qpos: Array
+    default_rad: Array
+    rest_rad: Array | None
+    origin: str
+    remarks: tuple[str, ...]
+
+
+def new_robot(
+    name: str,
+    mjcf: Path,
+    out_dir: Path,
+    make: str = "damiao",
+    *,
+    keyframe: str | None = None,
+    force: bool = False,
+    control_hz: float = CONTROL_HZ,
+) -> NewRobotResult:
+    """Make a robot folder from a MuJoCo model.
+
+    Args:
+        name: Name of the robot.
+        mjcf: The model; includes, sub-models and assets are followed.
+        out_dir: The robot folder to write.
+        make: Make of the motors.
+        keyframe: Keyframe of the model that is the default pose; None to choose one by its usual names.
+        force: Overwrite the files of a robot folder that exists. Other files in it are left alone.
+        control_hz: Control rate.
+
+    Raises:
+        ConfigError: Every problem found with the arguments or the model; nothing has been written.
+    """
+    _check_arguments(name, out_dir, make, force, control_hz)
+    text = read_model(mjcf)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "robot"
+        facts = read_facts(_compile(text, folder), mjcf)
+        _adapt(text, facts, control_hz)
+        poses = _poses(facts, mjcf, keyframe)
+        motors = _motors(facts, make)
+        replace_actuators(
+            text, [Drive(joint.name, motor.torque_nm) for joint, motor in zip(facts.joints, motors, strict=True)]
+        )
+        site = _place_imu(text, facts)
+        copied = read_facts(_compile(text, folder), mjcf)
+        _same_robot(facts, copied, mjcf)
+        copied = replace(copied, joints=facts.joints)  # limits and gains as the model's own actuators state them
+        derived = derive(copied, motors, poses.qpos, poses.default_rad, poses.rest_rad)
+        stance = _add_keyframe(text, copied, motors, poses)
+        text.write(folder)
+        remarks = (*text.remarks, *facts.remarks, *poses.remarks, *derived.remarks)
+        parts = _parts(name, mjcf, copied, motors, poses, derived, stance, site, make, control_hz)
+        (folder / "robot.yaml").write_text(robot_text(parts), encoding="utf-8")
+        (folder / "safety.yaml").write_text(safety_text(parts), encoding="utf-8")
+        load_robot(folder)
+        _deliver(folder, out_dir)
+    return NewRobotResult(out_dir, load_robot(out_dir), remarks)
+
+
+def _check_arguments(name: str, out_dir: Path, make: str, force: bool, control_hz: float) -> None:
+    """All problems of the command line at once."""
+    problems: list[Problem] = []
+    if not NAME.fullmatch(name):
+        problems.append(Problem("handrail new", None, "ROBOT", repr(name), "letters, digits, - and _, at most 64"))
+    if make not in known_makes():
+        problems.append(Problem("handrail new", None, "--make", repr(make), " or ".join(known_makes())))
+    if not (math.isfinite(control_hz) and 50.0 <= control_hz <= 2000.0):
+        problems.append(Problem("handrail new", None, "control rate", f"{control_hz} Hz", "50 to 2000 Hz"))
+    if out_dir.exists() and not out_dir.is_dir():
+        problems.append(Problem(str(out_dir), None, "", "a file", "a folder to write, or a new name"))
+    elif out_dir.is_dir() and any(out_dir.iterdir()) and not force:
+        problems.append(Problem(str(out_dir), None, "", "a folder that is not empty", "another --out, or --force"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _compile(text: ModelText, folder: Path) -> Any:
+    """Write the copy and load it as MuJoCo will."""
+    path = text.write(folder)
+    try:
+        return mujoco.MjModel.from_xml_path(str(path))
+    except (ValueError, RuntimeError) as error:
+        raise refuse(
+            text.source, f"its copy does not load: {' '.join(str(error).split())}", "a model that can be copied"
+        ) from None
+
+
+def _same_robot(before: ModelFacts, after: ModelFacts, source: Path) -> None:
+    """A copy must be the same robot: the same joints, masses and inertias."""
+    same = [joint.name for joint in before.joints] == [joint.name for joint in after.joints]
+    same = same and before.model.nq == after.model.nq and before.model.nbody == after.model.nbody
+    if same:
+        same = bool(
+            np.allclose(before.model.body_mass, after.model.body_mass, rtol=1e-6)
+            and np.allclose(before.model.body_inertia, after.model.body_inertia, rtol=1e-4, atol=1e-9)
+            and np.allclose(before.model.body_ipos, after.model.body_ipos, atol=1e-6)
+        )
+    if not same:
+        raise refuse(source, "a model that changes when it is copied", "a model that MuJoCo saves faithfully")
+
+
+def _adapt(text: ModelText, facts: ModelFacts, control_hz: float) -> None:
+    """Give the copy a step that fits the control period, gravity, a floor, and a belly to lie on."""
+    model = facts.model
+    option = text.section("option")
+    period = 1.0 / control_hz
+    step = float(model.opt.timestep)
+    substeps = max(math.ceil(period / step - 1e-9), 1)
+    if not math.isclose(step * substeps, period, rel_tol=1e-9):
+        text.remarks.append(f"the physics step of {step:g} s became {period / substeps:g} s, to fit the control period")
+    option.set("timestep", f"{period / substeps:.9g}")
+    if np.linalg.norm(model.opt.gravity) < 1.0:
+        option.set("gravity", "0 0 -9.81")
+        text.remarks.append("the model has no gravity: 9.81 m/s² was set")
+    for flag in option.findall("flag"):
+        for key in ("gravity", "contact", "actuation", "constraint", "limit"):
+            if flag.attrib.pop(key, "enable") != "enable":
+                text.remarks.append(f"the model switches {key} off: it was switched on")
+    _add_floor(text, facts)
+    _add_belly(text, facts)
+
+
+def _add_floor(text: ModelText, facts: ModelFacts) -> None:
+    """A model of the robot alone has no floor to stand on."""
+    model = facts.model
+    if any(touches_floor(model, g, fixed_geoms(model)) for g in facts.geoms):
+        return
+    bits = [(int(model.geom_contype[g]), int(model.geom_conaffinity[g])) for g in facts.geoms]
+    if not any(first or second for first, second in bits):
+        raise refuse(text.source, "no shape of the robot can touch anything", "collision geoms (contype, conaffinity)")
+    contype = conaffinity = 1
+    for first, second in bits:
+        contype |= second
+        conaffinity |= first
+    world = text.section("worldbody")
+    floor = ET.Element("geom", name=FLOOR, type="plane", size="0 0 0.05", condim="3", friction="0.8 0.005 0.0001")
+    floor.set("contype", str(contype))
+    floor.set("conaffinity", str(conaffinity))
+    world.insert(0, floor)
+    text.remarks.append("the model has no floor: a plane at height 0 was added")
+
+
+def _add_belly(text: ModelText, facts: ModelFacts) -> None:
+    """A base that nothing can touch would sink through the floor when the robot lies down: give it a box."""
+    model = facts.model
+    fixed = fixed_geoms(model)
+    own = [g for g in facts.geoms if int(model.geom_bodyid[g]) == facts.base]
+    if any(touches_floor(model, g, fixed) for g in own) or not own:
+        return
+    planes = [g for g in fixed if int(model.geom_type[g]) == int(mujoco.mjtGeom.mjGEOM_PLANE)]
+    world = text.section("worldbody")
+    floor = FLOOR
+    if planes:
+        elements = [geom for geom in world.findall("geom") if geom.get("type") == "plane"]
+        if len(elements) != len(planes):
+            return
+        floor = elements[0].get("name", FLOOR)
+        elements[0].set("name", floor)
+    elif world.find(f"geom[@name='{FLOOR}']") is None:
+        return
+    low, high = np.full(3, np.inf), np.full(3, -np.inf)
+    for g in own:
+        turn = np.zeros(9)
+        mujoco.mju_quat2Mat(turn, model.geom_quat[g])
+        turn = turn.reshape(3, 3)
+        centre = model.geom_pos[g] + turn @ model.geom_aabb[g][:3]
+        half = np.abs(turn) @ model.geom_aabb[g][3:]
+        low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
+    base = text.root.find(f".//body[@name='{facts.base_name}']")
+    if base is None or not bool(np.all(high > low)):
+        return
+    box = ET.SubElement(base, "geom", name=BELLY, type="box", mass="0", contype="0", conaffinity="0", group="4")
+    box.set("pos", " ".join(f"{value:.6g}" for value in (low + high) / 2.0))
+    box.set("size", " ".join(f"{value:.6g}" for value in (high - low) / 2.0))
+    box.set("quat", "1 0 0 0")
+    box.set("rgba", "0.5 0.5 0.5 0.2")
+    ET.SubElement(text.section("contact"), "pair", geom1=floor, geom2=BELLY, condim="3")
+    text.remarks.append("nothing of the base can touch the floor: a box of its size was added that can")
+
+
+def _motors(facts: ModelFacts, make: str) -> tuple[MotorChoice, ...]:
+    """One motor per joint."""
+    models = motor_models(make)
+    return tuple(
+        choose_motor(models, joint.torque_nm, max(abs(joint.low_rad), abs(joint.high_rad)), facts.mass_kg)
+        for joint in facts.joints
+    )
+
+
+def _poses(facts: ModelFacts, source: Path, keyframe: str | None) -> _Poses:
+    """Default and rest pose from the model's keyframes, else zeros inside the limits."""
+    model = facts.model
+    names = [mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_KEY, k) or "" for k in range(model.nkey)]
+    if keyframe is not None and keyframe not in names:
+        allowed = ", ".join(name for name in names if name) or "the model has no named keyframe"
+        raise refuse(source, f"no keyframe {keyframe!r}", allowed, "--keyframe")
+    remarks: list[str] = []
+    upright = [k for k in range(model.nkey) if _lean_rad(model.key_qpos[k], facts) < UPRIGHT_RAD]
+    index = names.index(keyframe) if keyframe is not None else _by_name(names, upright, DEFAULT_KEYFRAMES)
+    if index is None and upright:
+        index = next((k for k in upright if _by_name(names, [k], REST_KEYFRAMES) is None), None)
+    qpos: Array = (model.qpos0 if index is None else model.key_qpos[index]).copy()
+    lean = _lean_rad(qpos, facts)
+    if not lean < UPRIGHT_RAD:
+        raise refuse(
+            source,
+            f"a base whose z axis leans by {lean:.2f} rad in the default pose",
+            f"a base with z up, within {UPRIGHT_RAD} rad",
+        )
+    low = np.array([joint.low_rad for joint in facts.joints])
+    high = np.array([joint.high_rad for joint in facts.joints])
+    margin = np.minimum(0.05, 0.05 * (high - low)) if index is None else np.zeros(len(low))
+    wanted = qpos[facts.qpos]
+    default = np.clip(wanted, low + margin, high - margin)
+    outside = [joint.name for joint, a, b in zip(facts.joints, wanted, default, strict=True) if abs(a - b) > 1e-6]
+    if lean > LEVEL_RAD:
+        remarks.append(f"the base leans by {lean:.2f} rad in the model's pose: it was put level")
+    qpos[facts.base_qpos + 3 : facts.base_qpos + 7] = (1.0, 0.0, 0.0, 0.0)
+    origin = "the model's zero pose" if index is None else f"keyframe {names[index] or index}"
+    if outside:
+        remarks.append(f"{origin} was moved inside the joint limits: {', '.join(outside)}")
+    if index is None:
+        remarks.append("no keyframe to stand in: the default pose is zeros; change default_rad if that is not a stance")
+    default = np.round(default, 6)
+    qpos[facts.qpos] = np.clip(default, low, high)
+    rest_index = _by_name(names, upright, REST_KEYFRAMES)
+    rest = None
+    if rest_index is not None:
+        rest = np.clip(np.round(model.key_qpos[rest_index][facts.qpos], 6), low, high)
+    return _Poses(qpos, qpos[facts.qpos].copy(), rest, origin, tuple(remarks))
+
+
+def _by_name(names: list[str], allowed: list[int], wanted: tuple[str, ...]) -> int | None:
+    """The first keyframe called one of the wanted names, else the first that contains one."""
+    for word in wanted:
+        for k in allowed:
+            if names[k].lower() == word:
+                return k
+    for word in wanted:
+        for k in allowed:
+            if re.search(rf"(^|[^a-z]){word}([^a-z]|$)", names[k].lower()):
+                return k
+    return None
+
+
+def _lean_rad(qpos: Array, facts: ModelFacts) -> float:
+    """Angle of the base's z axis to the vertical."""
+    _, x, y, _ = qpos[facts.base_qpos + 3 : facts.base_qpos + 7]
+    return math.acos(max(-1.0, min(1.0, 1.0 - 2.0 * float(x * x + y * y))))
+
+
+def _place_imu(text: ModelText, facts: ModelFacts) -> str:
+    """The site of the inertial unit: the model's own if it is on the base and aligned with it, else one of ours."""
+    model = facts.model
+    site = imu_site(facts)
+    position = np.zeros(3)
+    if site >= 0 and int(model.site_bodyid[site]) == facts.base:
+        position = model.site_pos[site]
+        name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_SITE, site)
+        if name and abs(abs(float(model.site_quat[site][0])) - 1.0) < 1e-6:
+            return name
+        text.remarks.append(f"the inertial unit is taken as aligned with the base, at the model's site {name or ''}")
+    else:
+        text.remarks.append("the model has no inertial unit on its base: one was put at the base's origin")
+    base = text.root.find(f".//body[@name='{facts.base_name}']")
+    if base is None:
+        raise refuse(text.source, "a base body that is not in the saved model", "a named body with the free joint")
+    ET.SubElement(
+        base, "site", name=IMU_SITE, pos=" ".join(f"{value:.9g}" for value in position), quat="1 0 0 0", size="0.01"
+    )
+    return IMU_SITE
+
+
+def _add_keyframe(text: ModelText, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: _Poses) -> Trial:
+    """The default pose as a keyframe with the feet on the floor; returns the robot standing in it."""
+    trial = Trial(facts, np.array([motor.torque_nm for motor in motors]), poses.qpos)
+    trial.place(poses.default_rad)
+    add_keyframe(text, KEYFRAME, (float(value) for value in trial.data.qpos))
+    return trial
+
+
+def _parts(
+    name: str,
+    mjcf: Path,
+    facts: ModelFacts,
+    motors: tuple[MotorChoice, ...],
+    poses: _Poses,
+    derived: Derived,
+    stance: Trial,
+    site: str,
+    make: str,
+    control_hz: float,
+) -> RobotParts:
+    return RobotParts(
+        name=name,
+        source=mjcf.name,
+        facts=facts,
+        motors=motors,
+        slots=wire([(joint.name, joint.limb) for joint in facts.joints], control_hz),
+        default_rad=poses.default_rad,
+        default_from=poses.origin,
+        derived=derived,
+        com_height_m=stance.com_height_m(),
+        tip_rad=stance.tip_rad(),
+        imu_site=site,
+        imu_rate_hz=IMU_RATE_HZ,
+        keyframe=KEYFRAME,
+        make=make,
+        control_hz=control_hz,
+    )
+
+
+def _deliver(folder: Path, out_dir: Path) -> None:
+    """Move the finished folder's files to their place; what is not ours stays."""
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for file in OWN_FILES:
+            (out_dir / file).unlink(missing_ok=True)
+        shutil.rmtree(out_dir / ASSET_FOLDER, ignore_errors=True)
+        shutil.copytree(folder, out_dir, dirs_exist_ok=True)
+    except OSError as error:
+        raise refuse(out_dir, error.strerror or str(error), "a folder that can be written", "--out") from None

@@ -1,0 +1,175 @@
+"""Motors and buses for a robot that has none yet: the smallest motors that cover its joints, few enough per bus."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from drivers.devices import MotorModel
+
+BITRATE_BPS = 1_000_000
+FRAME_BITS = 135
+"""A classic CAN frame of 8 bytes with the worst stuffing."""
+
+FRAMES_PER_CYCLE = 2
+"""A command and its reply."""
+
+MAXIMUM_BUS_LOAD = 0.7
+"""Leaves room for polls, registers and repeats after an error."""
+
+FEEDBACK_ID_STEP = 16
+"""The vendor's convention: a motor answers 0x10 above the id it listens to."""
+
+SPEED_NEEDED_RAD_PER_S = 15.0
+"""Walking robots swing their joints at up to about this."""
+
+HEAVY_KG = 25.0
+DAMPING_NEEDED = {False: 5.0, True: 10.0}
+"""N·m·s/rad at the joint, light and heavy robots: the largest damping gains in public policies for their kind."""
+
+STIFFNESS_PER_TORQUE_PER_RAD = 4.0
+"""Public policies use up to about this stiffness per torque limit (1/rad): 200 N·m/rad on a joint of 50 N·m."""
+
+GEARS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+"""Belts and linkages outside the motor: only where no motor of the make covers the joint directly."""
+
+VELOCITY_FRACTION = 0.9
+MAXIMUM_VELOCITY_RAD_PER_S = 30.0
+"""Faster than any legged robot's joints are specified for; a higher limit would guard nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class MotorChoice:
+    """A motor for one joint.
+
+    Attributes:
+        model: Row of the make's table.
+        gear: Motor turns per joint turn outside the motor.
+        velocity_rad_per_s: Velocity limit of the joint that follows.
+        torque_nm: Torque limit of the joint; below the wanted one where no motor reaches it.
+        remark: What is short of what was wanted, "" for nothing.
+    """
+
+    model: MotorModel
+    gear: float
+    velocity_rad_per_s: float
+    torque_nm: float
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a joint's motor is wired."""
+
+    bus: str
+    id: int
+    feedback_id: int
+
+
+def known_makes() -> tuple[str, ...]:
+    """Makes of motors on CAN that have a table of models."""
+    folder = Path(__file__).resolve().parent.parent / "can"
+    return tuple(sorted(tables.parent.name for tables in folder.glob("*/tables.py")))
+
+
+def motor_models(make: str) -> Mapping[str, MotorModel]:
+    """The table of a make.
+
+    Raises:
+        KeyError: No such make.
+    """
+    if make not in known_makes():
+        raise KeyError(make)
+    module = importlib.import_module(f"drivers.can.{make}.tables")
+    return cast(Mapping[str, MotorModel], module.MODELS)
+
+
+def choose_motor(
+    models: Mapping[str, MotorModel], torque_nm: float, farthest_rad: float, mass_kg: float
+) -> MotorChoice:
+    """The smallest motor that covers a joint, without a gear where possible.
+
+    Args:
+        models: Table of the make.
+        torque_nm: Torque limit of the joint.
+        farthest_rad: Largest distance from zero of the joint's range.
+        mass_kg: Mass of the robot.
+    """
+    damping = DAMPING_NEEDED[mass_kg > HEAVY_KG]
+    stiffness = STIFFNESS_PER_TORQUE_PER_RAD * torque_nm
+    # Given up in this order where no motor has everything: stiffness, damping, speed, torque.
+    wishes = (
+        (torque_nm, SPEED_NEEDED_RAD_PER_S, damping, stiffness),
+        (torque_nm, SPEED_NEEDED_RAD_PER_S, damping, 0.0),
+        (torque_nm, SPEED_NEEDED_RAD_PER_S, 0.0, 0.0),
+        (torque_nm, 0.0, 0.0, 0.0),
+    )
+    for torque, speed, kd, kp in wishes:
+        for gear in GEARS:
+            fitting = [
+                model
+                for model in models.values()
+                if model.torque_max_nm * gear >= torque
+                and model.velocity_max_rad_per_s / gear >= speed
+                and model.kd_max_nm_s_per_rad * gear * gear >= kd
+                and model.kp_max_nm_per_rad * gear * gear >= kp
+                and model.position_max_rad / gear >= farthest_rad
+            ]
+            if fitting:
+                model = min(fitting, key=lambda model: (model.torque_max_nm, -model.velocity_max_rad_per_s))
+                return _choice(model, gear, torque_nm, "" if speed else "slower than walking may need")
+    strongest = max(models.values(), key=lambda model: (model.torque_max_nm, model.velocity_max_rad_per_s))
+    gear = max((g for g in GEARS if strongest.position_max_rad / g >= farthest_rad), default=1.0)
+    limit = strongest.torque_max_nm * gear
+    return _choice(strongest, gear, min(limit, torque_nm), f"no motor reaches the model's {torque_nm:g} N·m")
+
+
+def _choice(model: MotorModel, gear: float, torque_nm: float, remark: str) -> MotorChoice:
+    speed = min(VELOCITY_FRACTION * model.velocity_max_rad_per_s / gear, MAXIMUM_VELOCITY_RAD_PER_S)
+    return MotorChoice(model, gear, speed, torque_nm, remark)
+
+
+def motors_per_bus(control_hz: float) -> int:
+    """How many motors one bus carries at a control rate."""
+    load_of_one = FRAME_BITS * FRAMES_PER_CYCLE * control_hz / BITRATE_BPS
+    return max(math.floor(MAXIMUM_BUS_LOAD / load_of_one), 1)
+
+
+def bus_load(motors: int, control_hz: float) -> float:
+    """Worst load of a bus with so many motors, 0 to 1."""
+    return motors * FRAME_BITS * FRAMES_PER_CYCLE * control_hz / BITRATE_BPS
+
+
+def wire(limbs: Sequence[tuple[str, str]], control_hz: float) -> dict[str, Slot]:
+    """Spread joints over buses: a limb stays together where it fits, longer ones are cut from the base outwards.
+
+    Args:
+        limbs: Joint and limb it belongs to, in the order of the model.
+        control_hz: Control rate.
+
+    Returns:
+        One slot per joint, buses numbered in the order of the joints.
+    """
+    most = motors_per_bus(control_hz)
+    chains: dict[str, list[str]] = {}
+    for joint, limb in limbs:
+        chains.setdefault(limb, []).append(joint)
+    pieces = [chain[i : i + most] for chain in chains.values() for i in range(0, len(chain), most)]
+    buses: list[list[str]] = []
+    # Longest first, each on the fullest bus that still has room: as few buses as limbs in one piece allow.
+    for piece in sorted(pieces, key=len, reverse=True):
+        room = [bus for bus in buses if len(bus) + len(piece) <= most]
+        if room:
+            max(room, key=len).extend(piece)
+        else:
+            buses.append(list(piece))
+    order = {joint: i for i, (joint, _) in enumerate(limbs)}
+    slots: dict[str, Slot] = {}
+    for number, bus in enumerate(sorted(buses, key=lambda bus: min(order[joint] for joint in bus))):
+        for i, joint in enumerate(sorted(bus, key=order.__getitem__), start=1):
+            slots[joint] = Slot(f"can{number}", i, i + FEEDBACK_ID_STEP)
+    return slots
