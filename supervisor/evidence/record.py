@@ -284,7 +284,7 @@ class CycleRecorder:
                 self._problem = f"less than {MINIMUM_FREE_BYTES // 1_000_000} MB left on the record's disk"
         except OSError as error:
             self._lost += self._fill
-            self._problem = f"the record cannot be written: {error.strerror or error}"
+            self._problem = self._problem or f"the record cannot be written: {error.strerror or error}"
             # Nothing may follow a torn row, or everything after it would be out of place.
             self._release()
         self._fill = 0
