@@ -35,7 +35,11 @@ SHRINKAGE = 0.4
 direction in which 40 masses and frictions vary."""
 
 LIMIT_FACTOR = 1.5
-"""A robot is accepted up to this many times the largest distance of a varied healthy one (left out of the fit)."""
+"""A robot is accepted up to this many times the largest distance of a varied healthy one (left out of the fit) ..."""
+
+NOISE_SHARE = 0.4
+"""... and this share of the distance that noise of one sigma on every feature would make: the varied ones have none.
+A 12-bit torque reading with one count of noise, averaged over a measurement, has 0.4 of its sigma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +123,12 @@ class _Metric:
         return self._distances(residuals * self._weight, np.arange(len(self._whitened)))
 
     def limit(self) -> float:
-        """How far a healthy robot may be: from each varied one to the mean, with it left out of the covariance."""
+        """How far a healthy robot may be: from each varied one to nominal, with it left out of the covariance."""
         everyone = np.arange(len(self._whitened))
         largest = max(
             (float(self._distances(self._whitened[[i]], np.delete(everyone, i))[0]) for i in everyone), default=0.0
         )
-        # Without varied robots: a chi distribution's mean, and noise is all there is.
-        return LIMIT_FACTOR * max(largest, float(np.sqrt(len(self._weight))) if not len(everyone) else 1.0)
+        return LIMIT_FACTOR * largest + NOISE_SHARE * float(np.sqrt(len(self._weight)))
 
     def _distances(self, whitened: Vector, members: NDArray[np.intp]) -> Vector:
         squared = (whitened**2).sum(axis=1)
