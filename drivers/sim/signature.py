@@ -7,12 +7,10 @@ and where the robot really is, and means what the fault script means by it.
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -20,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.sim.plant import Plant
-from drivers.sim.variation import Variation
+from drivers.sim.variation import CAMPAIGN
 from supervisor.core.errors import SimulationError
 from supervisor.core.joints import Vector
 from supervisor.core.levels import Support
 from supervisor.core.moves import MINIMUM_JERK_PEAK_SPEED, MovePlan, minimum_jerk
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_file import Robot
-from supervisor.core.signature import Hypothesis, Samples
+from supervisor.core.signature import Hypothesis, Samples, Trial
 
 Result = TypeVar("Result")
 
@@ -35,57 +33,8 @@ MISSION_HZ = 50.0
 STAND_SPEED_RAD_PER_S = 0.8
 STAND_HOLD_S = 2.0
 SUPPORT_TIMEOUT_S = 20.0
-ALL_PAIRS_UP_TO = 12
-"""With more joints only pairs that cabling can swap are tried: on one bus, or mirrored left and right."""
-
 PASSIVE_LABEL = "passive"
 """The sample taken with the motors off, before anything moves."""
-
-_MIRRORS = (("left", "right"), ("fl_", "fr_"), ("rl_", "rr_"), ("l_", "r_"), ("L_", "R_"), ("FL", "FR"), ("RL", "RR"))
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One simulated robot.
-
-    Attributes:
-        hypothesis: What is wrong with it.
-        variation: How far it is from its model, None for not at all.
-        seed: Chooses the variation.
-    """
-
-    hypothesis: Hypothesis
-    variation: Variation | None = None
-    seed: int = 0
-
-
-def single_faults(robot: RobotConfig) -> tuple[Hypothesis, ...]:
-    """Everything a signature tells apart, nominal first.
-
-    Up to `ALL_PAIRS_UP_TO` joints every pair may be swapped and wrong zeros and weak motors come in two sizes; beyond
-    that only pairs on one bus or mirrored, and one size.
-    """
-    names = tuple(robot.joints)
-    is_small = len(names) <= ALL_PAIRS_UP_TO
-    found = [Hypothesis("nominal")]
-    found += [
-        Hypothesis("swapped_ids", (a, b))
-        for a, b in itertools.combinations(names, 2)
-        if is_small or robot.joints[a].motor.bus == robot.joints[b].motor.bus or _are_mirrored(a, b)
-    ]
-    found += [Hypothesis("sign_flip", (name,)) for name in names]
-    offsets = (0.3, -0.3, 0.15, -0.15) if is_small else (0.3, -0.3)
-    found += [Hypothesis("encoder_offset", (name,), offset) for name in names for offset in offsets]
-    found += [
-        Hypothesis("motor_weak", (name,), share) for name in names for share in ((0.3, 0.6) if is_small else (0.3,))
-    ]
-    quarter = math.pi / 2.0
-    found += [Hypothesis("imu_rotated", (), angle, axis) for axis in "xyz" for angle in (quarter, -quarter, math.pi)]
-    return tuple(found)
-
-
-def _are_mirrored(a: str, b: str) -> bool:
-    return any(a != b and (a.replace(x, y) == b or b.replace(x, y) == a) for x, y in _MIRRORS)
 
 
 def rotation_about(axis: str, angle_rad: float) -> NDArray[np.float64]:
@@ -143,7 +92,8 @@ class _Run:
             raise SimulationError(f"robot {robot.config.name} names no model: it has no signature")
         config = robot.config
         self._plan, self._config = plan, config
-        self._plant = Plant(robot.model_path, config, variation=trial.variation, seed=trial.seed)
+        variation, seed = (None, 0) if trial.variation_seed is None else (CAMPAIGN, trial.variation_seed)
+        self._plant = Plant(robot.model_path, config, variation=variation, seed=seed)
         self._map = FaultyReadings(config, trial.hypothesis)
         self._default = config.vector("default_rad")
         self._limit = config.vector("torque_nm")

@@ -38,6 +38,19 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """One robot to simulate.
+
+    Attributes:
+        hypothesis: What is wrong with it.
+        variation_seed: Chooses how its masses and frictions differ from the model's; None for not at all.
+    """
+
+    hypothesis: Hypothesis
+    variation_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Samples:
     """A labelled recording at the mission's rate.
 
