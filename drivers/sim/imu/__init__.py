@@ -1,0 +1,1 @@
+"""Simulated inertial units, one module per make."""

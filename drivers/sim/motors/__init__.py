@@ -1,0 +1,1 @@
+"""Simulated motors, one module per make."""

@@ -1,0 +1,128 @@
+"""How a simulated Damiao motor takes commands apart and puts feedback together, for all motors of a robot at once.
+
+Written from the protocol's description and not from the host's codec: a mistake there must not cancel out here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.can.damiao.tables import (
+    CONTROL_MODE_MIT,
+    MODELS,
+    REGISTER_BITRATE,
+    REGISTER_CONTROL_MODE,
+    REGISTER_MASTER_ID,
+    REGISTER_MOTOR_ID,
+    REGISTER_POSITION_MAX,
+    REGISTER_TIMEOUT,
+    REGISTER_TORQUE_MAX,
+    REGISTER_VELOCITY_MAX,
+    UINT32_REGISTERS,
+)
+from supervisor.core.robot import MotorConfig
+
+Matrix = NDArray[np.float64]
+Words = NDArray[np.uint64]
+
+_SHIFTS = np.array([48, 36, 24, 12, 0], dtype=np.uint64)[:, None]
+_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF, 0xFFF, 0xFFF], dtype=np.uint64)[:, None]
+_FEEDBACK_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF], dtype=np.float64)[:, None]
+_FEEDBACK_PLACES = np.array([1 << 40, 1 << 28, 1 << 16], dtype=np.float64)[:, None]
+
+BITRATE_1M = 4
+
+
+def factory_registers(motor: MotorConfig) -> dict[int, float]:
+    """The registers of a motor whose ids and ranges were set up, and whose command timeout was not."""
+    model = MODELS[motor.model]
+    return {
+        REGISTER_MASTER_ID: motor.feedback_id,
+        REGISTER_MOTOR_ID: motor.id,
+        REGISTER_TIMEOUT: 0,
+        REGISTER_CONTROL_MODE: CONTROL_MODE_MIT,
+        REGISTER_POSITION_MAX: model.position_max_rad,
+        REGISTER_VELOCITY_MAX: model.velocity_max_rad_per_s,
+        REGISTER_TORQUE_MAX: model.torque_max_nm,
+        REGISTER_BITRATE: BITRATE_1M,
+    }
+
+
+def read_register(registers: Mapping[int, float], register: int) -> bytes:
+    """A register's value as 4 bytes."""
+    value = registers[register]
+    return int(value).to_bytes(4, "little") if register in UINT32_REGISTERS else struct.pack("<f", value)
+
+
+def write_register(registers: dict[int, float], register: int, raw: bytes) -> None:
+    """Set a register from 4 bytes."""
+    registers[register] = struct.unpack("<I" if register in UINT32_REGISTERS else "<f", raw)[0]
+
+
+class WireRanges:
+    """Scaling between counts and values, by each motor's own range registers.
+
+    Args:
+        models: Names of the motors' models, which fix the ranges of the gains.
+        registers: The motors' registers.
+
+    Attributes:
+        high: (3, n) largest position, velocity and torque.
+    """
+
+    def __init__(self, models: Sequence[str], registers: Sequence[Mapping[int, float]]) -> None:
+        keys = (REGISTER_POSITION_MAX, REGISTER_VELOCITY_MAX, REGISTER_TORQUE_MAX)
+        self.high: Matrix = np.array([[r[key] for r in registers] for key in keys], dtype=np.float64)
+        rows = [MODELS[model] for model in models]
+        gains = np.array([[m.kp_max_nm_per_rad for m in rows], [m.kd_max_nm_s_per_rad for m in rows]])
+        self._low: Matrix = -self.high
+        self._scale: Matrix = _FEEDBACK_TOPS / (2.0 * self.high)
+        self._command_low: Matrix = np.vstack([-self.high[:2], np.zeros_like(gains), -self.high[2:]])
+        self._command_scale: Matrix = np.vstack([2.0 * self.high[:2], gains, 2.0 * self.high[2:]]) / _TOPS
+        self._shown: Matrix = np.zeros_like(self.high)
+
+    def decode(self, data: Sequence[bytes], motors: Sequence[int] | slice, out: Matrix | None = None) -> Matrix:
+        """Take MIT commands apart.
+
+        Args:
+            data: 8 bytes each.
+            motors: Whom each is for.
+            out: Where the values go; a new array where None.
+
+        Returns:
+            (5, len(data)): position, velocity, kp, kd, torque.
+        """
+        words = np.frombuffer(b"".join(data), dtype=">u8").astype(np.uint64)
+        fields = (words >> _SHIFTS) & _TOPS
+        values = np.multiply(fields, self._command_scale[:, motors], out=out)
+        values += self._command_low[:, motors]
+        return values
+
+    def encode(self, motion: Matrix, noise: Matrix, heads: Words) -> bytes:
+        """Put feedback together.
+
+        Args:
+            motion: (3, n) position, velocity, torque.
+            noise: (2, n), added to velocity and torque.
+            heads: (n,) first byte (status and id) and last two bytes (temperatures) of each frame, in their places.
+
+        Returns:
+            8 bytes per motor.
+        """
+        shown = self._shown
+        shown[0] = motion[0]
+        np.add(motion[1:], noise, out=shown[1:])
+        np.maximum(shown, self._low, out=shown)
+        np.minimum(shown, self.high, out=shown)
+        shown -= self._low
+        shown *= self._scale
+        np.floor(shown, out=shown)
+        # The three fields do not overlap and span 40 bits, so a float64 holds their sum exactly.
+        shown *= _FEEDBACK_PLACES
+        words = shown.sum(axis=0).astype(np.uint64)
+        words |= heads
+        return words.byteswap().tobytes()

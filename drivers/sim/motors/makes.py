@@ -1,0 +1,13 @@
+"""The makes of motors that have a simulated twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from drivers.sim.motors.conditions import SimulatedMotors
+from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
+
+MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {"damiao": DamiaoMotors}
+
+FAULT_NAMES: Mapping[str, Collection[str]] = {"damiao": FAULT_CODES.keys()}
+"""What each make can report as wrong with a motor."""
