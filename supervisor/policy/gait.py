@@ -18,7 +18,7 @@ class GaitPhase:
         policy_hz: Steps per second.
     """
 
-    __slots__ = ("_clock", "_first", "_increment", "_parts", "_standing", "_step", "_threshold_squared")
+    __slots__ = ("_clock", "_first", "_increment", "_parts", "_standing", "_step", "_threshold")
 
     def __init__(self, clock: GaitClock, policy_hz: float) -> None:
         self._clock = clock
@@ -27,7 +27,7 @@ class GaitPhase:
         self._parts = [(_FUNCTIONS[name], offset) for name in clock.outputs for offset in clock.offsets]
         self._standing = clock.standing_value
         threshold = clock.moving_threshold
-        self._threshold_squared = 0.0 if threshold is None else threshold * threshold
+        self._threshold = 0.0 if threshold is None else threshold
         self._first = 1 if clock.advance == "before" else 0
         self._step = self._first
 
@@ -42,7 +42,7 @@ class GaitPhase:
             command: What the policy is told; decides whether the robot moves or stands.
             out: (width,) receives the values.
         """
-        if command.dot(command) < self._threshold_squared:
+        if math.hypot(*command.tolist()) < self._threshold:
             out[:] = self._standing
             self._step = self._first if self._clock.standing_phase == "restart" else self._step + 1
             return

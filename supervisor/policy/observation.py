@@ -17,12 +17,13 @@ from supervisor.core.joints import JointOrder, Vector
 from supervisor.core.state import RobotState
 from supervisor.policy.contract import Contract, Term
 from supervisor.policy.gait import GaitPhase
+from supervisor.policy.history import History
 from supervisor.policy.session import Tensor
 
 Writer = Callable[[RobotState, Vector], object]
 
-LARGEST_SQUARED = 1e36
-"""Values beyond 1e18 are no measurement, and their squares would leave float32."""
+LARGEST = 1e18
+"""Values beyond this are no measurement, and their squares would leave float32."""
 
 BASE_VELOCITY_MAXIMUM_AGE_S = 0.1
 """An older estimate counts as missing: five steps at 50 Hz, in which a walking robot changes its velocity."""
@@ -48,12 +49,12 @@ class ObservationBuilder:
         config = contract.observation
         self.raw: Vector = np.zeros(config.frame_width) if raw is None else raw
         self.observation: Tensor = np.zeros(config.width, np.float32) if observation is None else observation
-        self._period_s = contract.period_s
+        self._size: Vector = np.zeros(config.frame_width)
         self._command: Vector = np.zeros(len(contract.command))
         slew = [axis.slew_per_s for axis in contract.command.values()]
         self._slew: Vector | None = None
         if any(value is not None for value in slew):
-            self._slew = np.array([math.inf if value is None else value * self._period_s for value in slew])
+            self._slew = np.array([math.inf if value is None else value * contract.period_s for value in slew])
         self._clock = None if contract.clock is None else GaitPhase(contract.clock, contract.policy_hz)
         self._last_action: list[tuple[Vector, NDArray[np.intp]]] = []
         self._writers: list[Writer] = []
@@ -62,7 +63,7 @@ class ObservationBuilder:
             self._add_term(term, contract, order, self.raw[first : first + term.dim])
             first += term.dim
         self._conditioning = _Conditioning(contract)
-        self._history = _History(contract, self.observation) if config.width > config.frame_width else None
+        self._history = History(contract, self.observation) if config.width > config.frame_width else None
         self._frame: Tensor = self.observation if self._history is None else self._history.newest
 
     def reset(self) -> None:
@@ -98,13 +99,16 @@ class ObservationBuilder:
             False when a value is missing, not finite or too large to be one; the history is then left alone.
         """
         if self._slew is not None:
+            if not np.isfinite(command).all():
+                return False  # before it spoils the command that is slewed
             told = self._command
             told += np.minimum(np.maximum(command - told, -self._slew), self._slew)
             command = told
         for write in self._writers:
             write(state, command)
         raw = self.raw
-        if not raw.dot(raw) < LARGEST_SQUARED:
+        np.abs(raw, self._size)
+        if not self._size[self._size.argmax()] < LARGEST:  # argmax finds NaN first, and NaN is not below
             return False
         self._conditioning.apply(raw, self._frame)
         if self._history is not None:
@@ -261,63 +265,3 @@ def _bounds(terms: Sequence[Term], order: str, every: tuple[float, float] | None
     if all(math.isinf(value) for value in (*lows, *highs)):
         return None
     return np.array(lows), np.array(highs)
-
-
-class _History:
-    """The last time steps, newest first, and the table that lays them out as the network wants them."""
-
-    __slots__ = ("_filled", "_is_first", "_observation", "_past", "_table", "newest")
-
-    def __init__(self, contract: Contract, observation: Tensor) -> None:
-        config = contract.observation
-        length = max(term.length for term in config.terms)
-        self._past: Tensor = np.zeros((length, config.frame_width), np.float32)
-        self.newest: Tensor = np.zeros(config.frame_width, np.float32)
-        self._observation = observation
-        ages_and_values = layout(config.terms, config.layout)
-        self._table = np.array([age * config.frame_width + value for age, value in ages_and_values], np.intp)
-        fills = [term.history is not None and term.history.fill == "first" for term in config.terms]
-        self._filled = np.repeat(fills, [term.dim for term in config.terms])
-        self._is_first = True
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._past[:] = 0.0
-        self._is_first = True
-
-    def push(self) -> None:
-        """Take `newest` in and write the observation."""
-        past = self._past
-        if self._is_first:
-            past[:, self._filled] = self.newest[self._filled]
-            self._is_first = False
-        else:
-            past[1:] = past[:-1]
-        past[0] = self.newest
-        past.ravel().take(self._table, None, self._observation, "clip")
-
-
-def layout(terms: Sequence[Term], order: str) -> list[tuple[int, int]]:
-    """For each value of the network's input: how many steps old it is, and which value of a time step it is."""
-    values: list[range] = []
-    first = 0
-    for term in terms:
-        values.append(range(first, first + term.dim))
-        first += term.dim
-    if order == "term_major":
-        return [(age, value) for term, span in zip(terms, values, strict=True) for age in _ages(term) for value in span]
-    framed = [i for i, term in enumerate(terms) if term.history is not None]
-    result: list[tuple[int, int]] = []
-    for i, term in enumerate(terms):
-        if term.history is None:
-            result += [(0, value) for value in values[i]]
-        elif i == framed[0]:
-            result += [(age, value) for age in _ages(term) for k in framed for value in values[k]]
-    return result
-
-
-def _ages(term: Term) -> range:
-    """The ages of a term's values in the order in which they stand, in steps."""
-    if term.history is not None and term.history.order == "oldest_first":
-        return range(term.length - 1, -1, -1)
-    return range(term.length)

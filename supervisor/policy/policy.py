@@ -15,8 +15,9 @@ from supervisor.core.joints import Vector, frozen_vector
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import RobotState
 from supervisor.policy.action import ActionDecoder, predicted_torque
-from supervisor.policy.checks import GainLimits, check_contract
+from supervisor.policy.checks import check_contract
 from supervisor.policy.contract import Contract, contract_path, read_contract
+from supervisor.policy.fit import GainLimits
 from supervisor.policy.health import HealthMonitor
 from supervisor.policy.observation import ObservationBuilder
 from supervisor.policy.session import Model, PolicySession, open_model

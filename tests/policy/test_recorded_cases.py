@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+from supervisor.core.joints import frozen_vector
+from supervisor.policy.policy import Policy, load_policy
 from tests.cases import (
     CASES,
     VELOCITY_CASES,
@@ -12,9 +15,6 @@ from tests.cases import (
     state_of,
     write_contract,
 )
-
-from supervisor.core.joints import frozen_vector
-from supervisor.policy.policy import Policy, load_policy
 
 TOLERANCE = 1e-5
 
