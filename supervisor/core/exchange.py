@@ -124,6 +124,7 @@ class Stop:
         joints: Names of the joints concerned.
         further: Ids of guards that tripped later.
         planned: True for the end of a mission: not a fault.
+        first_level: The level when it latched; `level` may have risen since.
     """
 
     level: Level
@@ -137,6 +138,7 @@ class Stop:
     joints: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
     planned: bool = False
+    first_level: Level = Level.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class ArmingConfig:
     """What arming asks for.
 
     Attributes:
-        clear_s: Every guard must have been OK for this long.
+        clear_s: Every guard of level HOLD or above must have been OK for this long.
         start_timeout_s: An armed robot that is not started is disarmed after this long.
     """
 

@@ -1,0 +1,435 @@
+"""The safety core: one call per control cycle, from measurements to the one thing that may be written.
+
+Guards, latch, arming and gate in this order, so that a trip and its command belong to the same cycle. Total: whatever
+goes wrong inside leads to the profile's level for the unknown, never to silence.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from supervisor.core.command import Actuation, Drive
+from supervisor.core.exchange import DrillReport, GateCounts, Knobs, MissionOutput, Request, Stop
+from supervisor.core.guard import GuardBoard, GuardReading
+from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
+from supervisor.core.robot import RobotConfig
+from supervisor.core.safety import SafetyConfig
+from supervisor.core.state import MotorStatus, RobotState
+from supervisor.safety.arming import Situation, arming_refusals, press
+from supervisor.safety.board import GuardBoardEvaluator, is_blocking
+from supervisor.safety.gate import Gate, Mode
+from supervisor.safety.inputs import DISABLED, FAULT, POSITION, GuardInputs
+from supervisor.safety.power import Drill, PowerStep, PowerUp
+from supervisor.safety.severity import INTERNAL, MISSION, OPERATOR, Severity
+
+_LOG = logging.getLogger(__name__)
+
+ALWAYS_LATCHES = "emergency_stop"
+"""The guard that latches even while disarmed: a person has pressed something."""
+
+SILENT_TIMEOUTS = 2.0
+"""A motor that was not heard for this many of its own command timeouts has switched itself off."""
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the safety core decided in one cycle.
+
+    Attributes:
+        board: All guards.
+        level: Level in force.
+        arming: State of arming.
+        refusals: Why the last press or request did nothing; empty when it did something.
+        stop: The latched stop.
+        actuation: What must be written in this cycle.
+        gate: What the gate changed or refused since the start.
+        is_at_rest: True when nothing is latched that still acts, and the motors are provably off.
+        drill: Result of the last drill.
+        inventory_requested: True in the one cycle in which the runtime is to start an inventory.
+    """
+
+    board: GuardBoard
+    level: Level
+    arming: ArmingState
+    refusals: tuple[str, ...]
+    stop: Stop | None
+    actuation: Actuation
+    gate: GateCounts
+    is_at_rest: bool
+    drill: DrillReport | None
+    inventory_requested: bool
+
+
+class SafetyCore:
+    """Decides every control cycle what is written to the motors.
+
+    Args:
+        robot: The robot file.
+        safety: The safety file.
+
+    Raises:
+        ConfigError: A guard row does not fit its guard, or a required one is missing.
+    """
+
+    def __init__(self, robot: RobotConfig, safety: SafetyConfig) -> None:
+        self._robot = robot
+        self._order = robot.order
+        self._safety = safety
+        self._torque_limit_nm = robot.vector("torque_nm")
+        self._silent_s = SILENT_TIMEOUTS * robot.motor_timeout_s
+        self._evaluator = GuardBoardEvaluator(safety)
+        self._severity = Severity(safety.profile, robot.order)
+        self._gate = Gate(robot, safety)
+        self._arming = ArmingState.DISARMED
+        self._armed_since_s = _NAN
+        self._clear_since_s = _NAN
+        self._causes_clear_since_s = _NAN
+        self._request_number = 0
+        self._refusals: tuple[str, ...] = ()
+        self._power_up: PowerUp | None = None
+        self._drill: Drill | None = None
+        self._drill_report: DrillReport | None = None
+        self._clears_faults = False
+        self._wants_inventory = False
+        self._previous: RobotState | None = None
+        self._rows = safety.rows_by_id()
+        self._has_failed = False
+
+    def inputs(self) -> GuardInputs:
+        """Inputs for this robot, to be kept and written anew each cycle."""
+        return GuardInputs.of(self._robot)
+
+    def step(
+        self, inputs: GuardInputs, actions: Sequence[OperatorAction], output: MissionOutput | None, now_s: float
+    ) -> Decision:
+        """One control cycle. Never raises.
+
+        Args:
+            inputs: This cycle's measurements.
+            actions: The operator's presses since the last cycle.
+            output: Newest output of the mission.
+            now_s: Clock.
+
+        Returns:
+            The decision; its actuation must be written in this cycle.
+        """
+        try:
+            return self._step(inputs, actions, output, now_s)
+        except Exception:  # noqa: BLE001  The last wrapper: silence would be the worst of all answers.
+            if not self._has_failed:  # Once: a log line per cycle would make a slow loop out of a broken one.
+                _LOG.critical("the safety core failed; going to %s", self._safety.profile.unknown.name, exc_info=True)
+            self._has_failed = True
+            return self._after_failure(now_s)
+
+    def _step(
+        self, inputs: GuardInputs, actions: Sequence[OperatorAction], output: MissionOutput | None, now_s: float
+    ) -> Decision:
+        state = inputs.newest()
+        gate, severity = self._gate, self._severity
+        self._complete(inputs, output, now_s)
+        board = self._evaluator.evaluate(inputs)
+        gate.measure(state)
+        stage = output.stage if output is not None else ""
+        self._watch_clear(now_s)
+        is_at_rest = self._is_at_rest(state, now_s)
+        self._latch(board, stage, is_at_rest, now_s)
+        if output is not None and output.request_number != self._request_number:
+            self._request_number = output.request_number
+            if output.request is not None:
+                self._answer(output.request, stage, is_at_rest, now_s)
+        for action in actions:
+            self._press(action, inputs, stage, is_at_rest, now_s)
+        if severity.stop is not None and not gate.is_finished:
+            severity.fall_through(can_follow=_can_follow(inputs), now_s=now_s)
+        actuation = self._actuate(inputs, state, output, now_s)
+        self._previous = state
+        return self._decision(board, actuation, is_at_rest)
+
+    def _complete(self, inputs: GuardInputs, output: MissionOutput | None, now_s: float) -> None:
+        """Write what the core itself knows into the inputs."""
+        newest = self._gate.newest
+        inputs.now_s = now_s
+        inputs.output = output
+        inputs.previous = self._previous
+        inputs.drive = newest.drive
+        inputs.applied = newest.command if newest.drive is Drive.COMMAND and self._gate.mode in _STIFF else None
+        inputs.arming = self._arming
+        inputs.expects_power = self._gate.mode in _STIFF
+
+    def _latch(self, board: GuardBoard, stage: str, is_at_rest: bool, now_s: float) -> None:
+        """Latch trips while the robot is under power; while it is off they stand in the way of arming instead."""
+        if not board.level.latches:
+            return
+        if self._gate.is_powered or (self._arming in _ON and not is_at_rest):
+            self._severity.take(board, stage, now_s)
+        else:
+            reading = self._evaluator.reading(ALWAYS_LATCHES)
+            if reading is not None and reading.tripped:
+                self._severity.take(GuardBoard((reading,), reading.level), stage, now_s)
+        if self._severity.stop is not None:
+            self._stopped()
+
+    def _stopped(self) -> None:
+        """A stop is latched: whatever was being prepared is over."""
+        self._arming = ArmingState.STOPPED
+        self._power_up = None
+        if self._drill is not None:
+            stop = self._severity.stop
+            cause = stop.guard if stop is not None else "a stop"
+            self._drill_report = DrillReport(False, (f"interrupted by {cause}",), _NAN)
+            self._drill = None
+
+    def _press(self, action: OperatorAction, inputs: GuardInputs, stage: str, is_at_rest: bool, now_s: float) -> None:
+        """One press of the operator."""
+        outcome = press(action, self._situation(inputs, is_at_rest, now_s))
+        self._severity.attend(now_s)
+        self._refusals = outcome.refusals
+        if outcome.refusals:
+            return
+        if outcome.resets:
+            self._severity.clear()
+        if outcome.stop is not None:
+            self._severity.request(outcome.stop, OPERATOR, stage, now_s)
+            self._stopped()
+        self._go(outcome.arming, inputs, now_s)
+
+    def _go(self, arming: ArmingState, inputs: GuardInputs, now_s: float) -> None:
+        """Enter a state of arming."""
+        if arming is self._arming:
+            return
+        self._arming = arming
+        self._power_up = self._drill = None
+        if arming is ArmingState.ARMED:
+            self._armed_since_s = now_s
+        inputs.running_since_s = now_s if arming is ArmingState.RUNNING else float("inf")
+
+    def _answer(self, request: Request, stage: str, is_at_rest: bool, now_s: float) -> None:
+        """One new request of the mission."""
+        self._refusals = ()
+        is_off = self._arming is ArmingState.DISARMED or (self._arming is ArmingState.STOPPED and is_at_rest)
+        if request is Request.SETTLE:
+            if self._arming is ArmingState.CHECKING:
+                self._disarm()
+            elif self._arming is not ArmingState.DISARMED:
+                self._severity.request(Level.SETTLE, MISSION, stage, now_s, planned=True)
+                self._stopped()
+        elif request is Request.DISARM:
+            if self._arming is ArmingState.STOPPED:
+                self._severity.request(Level.CUT, MISSION, stage, now_s, planned=True)
+            else:
+                self._disarm()
+        elif request is Request.DRILL:
+            self._begin_drill(now_s)
+        elif not is_off:
+            self._refusals = (f"{request.name} needs motors that are off; the robot is {self._arming.value}",)
+        elif request is Request.CLEAR_FAULTS:
+            self._clears_faults = True
+        else:
+            self._wants_inventory = True
+
+    def _begin_drill(self, now_s: float) -> None:
+        stop_pressed = self._evaluator.reading(ALWAYS_LATCHES)
+        if self._arming is not ArmingState.DISARMED:
+            reason = f"DRILL needs a disarmed robot; it is {self._arming.value}"
+        elif stop_pressed is not None and is_blocking(stop_pressed):
+            reason = "DRILL needs the emergency stop released"
+        else:
+            self._drill = Drill(self._order, self._torque_limit_nm, now_s)
+            self._arming = ArmingState.CHECKING
+            return
+        self._refusals = (reason,)
+        self._drill_report = DrillReport(False, (reason,), _NAN)
+
+    def _disarm(self) -> None:
+        self._arming = ArmingState.DISARMED
+        self._power_up = self._drill = None
+
+    def _actuate(self, inputs: GuardInputs, state: RobotState, output: MissionOutput | None, now_s: float) -> Actuation:
+        """Advance arming by one cycle and have the gate make this cycle's command."""
+        gate, stop = self._gate, self._severity.stop
+        level = self._level(self._evaluator.board)
+        if self._clears_faults:
+            self._clears_faults = False
+            return gate.clear_faults(level)
+        if self._arming is ArmingState.CHECKING:
+            step = self._check(inputs, state, now_s)
+            if step in (PowerStep.ENABLE, PowerStep.RELAX):
+                return gate.relax(now_s, enable=step is PowerStep.ENABLE)
+        if self._arming is ArmingState.ARMED and now_s - self._armed_since_s > self._safety.arming.start_timeout_s:
+            self._severity.request(Level.SETTLE, "start_timeout", inputs_stage(output), now_s, planned=True)
+            self._stopped()
+            stop = self._severity.stop
+        if stop is not None:
+            return gate.stop(stop.level, state, now_s)
+        if self._arming is ArmingState.ARMED:
+            return gate.hold(level, now_s)
+        if self._arming is ArmingState.RUNNING:
+            proposal = output.proposal if output is not None else None
+            knobs = output.knobs if output is not None else _FULL
+            return gate.follow(proposal, knobs, inputs.running_since_s, level, now_s)
+        return gate.off(state, level, now_s)
+
+    def _check(self, inputs: GuardInputs, state: RobotState, now_s: float) -> PowerStep:
+        """CHECKING: the drill, or the way from an accepted ARM to motors that are on."""
+        if self._drill is not None:
+            step = self._drill.step(state, now_s)
+            if step is PowerStep.DONE:
+                self._drill_report = self._drill.report
+                self._disarm()
+            return step
+        if self._power_up is None:
+            reasons = arming_refusals(self._situation(inputs, True, now_s))
+            if reasons:
+                self._refusals = reasons
+                self._disarm()
+            elif now_s - self._clear_since_s >= self._safety.arming.clear_s:
+                self._power_up = PowerUp(self._order, now_s)
+        if self._power_up is None:
+            return PowerStep.OFF
+        step = self._power_up.step(state, now_s)
+        if step is PowerStep.OFF:
+            self._refusals = self._power_up.problems
+            self._disarm()
+        elif step is PowerStep.DONE:
+            self._go(ArmingState.ARMED, inputs, now_s)
+        return step
+
+    def _situation(self, inputs: GuardInputs, is_at_rest: bool, now_s: float) -> Situation:
+        stop = self._severity.stop
+        guards = ()
+        if self._evaluator.blocking:
+            guards = tuple(
+                _describe(r, self._order.names) for r in self._evaluator.board if r.level.latches and is_blocking(r)
+            )
+        return Situation(
+            self._arming,
+            stop.level if stop is not None else Level.NONE,
+            self._severity.is_operator_hold,
+            stop is not None and stop.planned,
+            is_at_rest,
+            guards,
+            self._causes(now_s),
+            self._devices(inputs),
+        )
+
+    def _devices(self, inputs: GuardInputs) -> tuple[str, ...]:
+        """What the inventory and the drill have against arming."""
+        reasons: list[str] = []
+        if not inputs.inventory:
+            reasons.append("no inventory of the devices was made")
+        for device in inputs.inventory:
+            if not device.answered and not device.problems:
+                reasons.append(f"{device.name} on {device.bus} did not answer")
+            reasons += [f"{device.name} on {device.bus}: {problem}" for problem in device.problems]
+        if self._drill_report is None:
+            reasons.append("no emergency-stop drill was made")
+        elif not self._drill_report.passed:
+            reasons += [f"emergency-stop drill: {problem}" for problem in self._drill_report.problems]
+        return tuple(reasons)
+
+    def _cause_readings(self) -> list[GuardReading]:
+        stop = self._severity.stop
+        if stop is None:
+            return []
+        found = [self._evaluator.reading(identifier) for identifier in (stop.guard, *stop.further)]
+        return [reading for reading in found if reading is not None]
+
+    def _causes(self, now_s: float) -> tuple[str, ...]:
+        """Why the latched causes do not allow a reset yet."""
+        reasons: list[str] = []
+        for reading in self._cause_readings():
+            if self._rows[reading.id].clear == "never":
+                reasons.append(f"{reading.id} is never cleared in this process")
+            elif is_blocking(reading):
+                reasons.append(_describe(reading, self._order.names))
+        elapsed_s = now_s - self._causes_clear_since_s
+        if not reasons and self._severity.stop is not None and not elapsed_s >= self._safety.arming.clear_s:
+            reasons.append(f"the cause must be clear for {self._safety.arming.clear_s} s")
+        return tuple(reasons)
+
+    def _watch_clear(self, now_s: float) -> None:
+        """Note since when all guards, and the latched causes, have been clear."""
+        if self._evaluator.blocking:
+            self._clear_since_s = _NAN
+        elif self._clear_since_s != self._clear_since_s:
+            self._clear_since_s = now_s
+        if self._severity.stop is None or any(is_blocking(reading) for reading in self._cause_readings()):
+            self._causes_clear_since_s = _NAN
+        elif self._causes_clear_since_s != self._causes_clear_since_s:
+            self._causes_clear_since_s = now_s
+
+    def _is_at_rest(self, state: RobotState, now_s: float) -> bool:
+        """True when DISABLE has been answered: no motor that can still be heard says that it is on."""
+        if self._gate.mode is not Mode.OFF:
+            return False
+        on = (state.motor_status == MotorStatus.ENABLED) & (now_s - state.motor_stamp_s <= self._silent_s)
+        return not on.any()
+
+    def _level(self, board: GuardBoard) -> Level:
+        stop = self._severity.stop
+        if stop is not None:
+            return stop.level
+        if not board.level.latches:
+            return board.level
+        # Disarmed: what would stop a running robot only blocks arming.
+        return max((r.level for r in board if r.tripped and not r.level.latches), default=Level.NONE)
+
+    def _decision(self, board: GuardBoard, actuation: Actuation, is_at_rest: bool) -> Decision:
+        wants_inventory, self._wants_inventory = self._wants_inventory, False
+        return Decision(
+            board,
+            actuation.level,
+            self._arming,
+            self._refusals,
+            self._severity.stop,
+            actuation,
+            self._gate.counts,
+            is_at_rest and self._gate.mode is Mode.OFF,
+            self._drill_report,
+            wants_inventory,
+        )
+
+    def _after_failure(self, now_s: float) -> Decision:
+        """The profile's level for the unknown. DISABLE where the motors were off: a failure energises nothing."""
+        level = self._safety.profile.unknown
+        self._severity.request(level, INTERNAL, "", now_s)
+        self._stopped()
+        stop = self._severity.stop
+        level = level if stop is None else stop.level
+        # HOLD and SETTLE need the very things that have just failed: damping needs nothing.
+        actuation = self._gate.last_resort(max(level, Level.DAMP), now_s)
+        return self._decision(self._evaluator.blank(), actuation, is_at_rest=False)
+
+
+_STIFF = frozenset({Mode.HOLD, Mode.FOLLOW, Mode.SETTLE})
+_ON = frozenset({ArmingState.ARMED, ArmingState.RUNNING, ArmingState.STOPPED})
+_FULL = Knobs()
+
+
+def inputs_stage(output: MissionOutput | None) -> str:
+    """Name of the active stage, "" without a mission."""
+    return output.stage if output is not None else ""
+
+
+def _can_follow(inputs: GuardInputs) -> bool:
+    """Whether positions can be commanded: feedback fresh and finite, every motor on."""
+    joints = inputs.joints
+    if inputs.motors_stale or not np.isfinite(joints.rows[POSITION]).all():
+        return False
+    return not (inputs.expects_power and (joints.rows[DISABLED].any() or joints.rows[FAULT].any()))
+
+
+def _describe(reading: GuardReading, names: tuple[str, ...]) -> str:
+    """One reading in words: measured against allowed."""
+    joint = f" of {names[reading.joint]}" if 0 <= reading.joint < len(names) else ""
+    if reading.value is GuardValue.OK:
+        return f"{reading.id}{joint} has only just recovered"
+    if reading.value is GuardValue.VIOLATED:
+        return f"{reading.id}{joint} {reading.measured:.4g} {reading.unit}, allowed {reading.limit:.4g}"
+    return f"{reading.id}{joint} is {reading.value.name.lower().replace('_', ' ')}"

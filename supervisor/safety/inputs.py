@@ -1,0 +1,204 @@
+"""Everything the guards look at in one cycle, in one object that is written anew each cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from supervisor.core.command import Drive, JointCommand
+from supervisor.core.exchange import DeviceReport, MissionOutput
+from supervisor.core.joints import Vector
+from supervisor.core.levels import ArmingState
+from supervisor.core.robot import RobotConfig
+from supervisor.core.state import MotorStatus, RobotState
+
+VELOCITY, TORQUE, TRACKING, JUMP, POSITION, TEMPERATURE, AGE, FAULT, DISABLED = range(9)
+"""Rows of the table of per-joint quantities."""
+
+ROWS = 9
+
+
+@dataclass(slots=True)
+class JointTable:
+    """Per-joint quantities of one cycle, reduced to the worst joint of each.
+
+    The table is filled with a dozen array operations, so that no guard has to do arithmetic on arrays.
+    NaN counts as the worst: a reduction never hides it.
+
+    Attributes:
+        minimum_rad, maximum_rad, velocity_rad_per_s, torque_nm: (n,) limits of the robot file.
+        values: (ROWS, n) quantities of this cycle; the rows are named above.
+        worst: Index of the worst joint of each row.
+        period_s: Control period: the shortest time in which a position may have changed.
+    """
+
+    minimum_rad: Vector
+    maximum_rad: Vector
+    velocity_rad_per_s: Vector
+    torque_nm: Vector
+    period_s: float
+    values: Vector
+    worst: list[int]
+    spare: Vector
+    rows: list[Vector]
+    signed: Vector
+
+    @classmethod
+    def of(cls, robot: RobotConfig) -> JointTable:
+        """An empty table with the limits of a robot file."""
+        count = len(robot.order)
+        values = np.full((ROWS, count), np.nan)
+        return cls(
+            robot.position_minimum_rad,
+            robot.position_maximum_rad,
+            robot.vector("velocity_rad_per_s"),
+            robot.vector("torque_nm"),
+            robot.control_period_s,
+            values,
+            [0] * ROWS,
+            np.zeros(count),
+            list(values),
+            values[: JUMP + 1],
+        )
+
+    def fill(self, state: RobotState, previous: RobotState, applied: JointCommand | None) -> None:
+        """Compute all rows.
+
+        Args:
+            state: This cycle's measurements.
+            previous: Those of the cycle before; in the first cycle, the same.
+            applied: The impedance command in force, None while the motors are not commanded.
+
+        Raises:
+            ValueError: An array does not have one value per joint.
+        """
+        rows, spare, q = self.rows, self.spare, state.position_rad
+        np.divide(state.velocity_rad_per_s, self.velocity_rad_per_s, out=rows[VELOCITY])
+        np.divide(state.torque_nm, self.torque_nm, out=rows[TORQUE])
+        if applied is None:
+            rows[TRACKING].fill(0.0)
+        else:
+            np.subtract(applied.position_rad, q, out=rows[TRACKING])
+        # A reading may be several periods apart from the one before; fmax turns "never minus never" into one period.
+        np.subtract(q, previous.position_rad, out=rows[JUMP])
+        np.maximum(previous.motor_stamp_s, -1e9, out=spare)
+        np.subtract(state.motor_stamp_s, spare, out=spare)
+        np.fmax(spare, self.period_s, out=spare)
+        np.multiply(spare, self.velocity_rad_per_s, out=spare)
+        np.divide(rows[JUMP], spare, out=rows[JUMP])
+        np.abs(self.signed, out=self.signed)
+        np.subtract(q, self.maximum_rad, out=rows[POSITION])
+        np.subtract(self.minimum_rad, q, out=spare)
+        np.maximum(rows[POSITION], spare, out=rows[POSITION])
+        rows[TEMPERATURE][:] = state.temperature_degc
+        np.subtract(state.now_s, state.motor_stamp_s, out=rows[AGE])
+        np.equal(state.motor_status, MotorStatus.FAULT, out=rows[FAULT])
+        np.equal(state.motor_status, MotorStatus.DISABLED, out=rows[DISABLED])
+        self.worst = self.values.argmax(axis=1).tolist()
+
+    def clear(self) -> None:
+        """Forget everything: every row reads as NaN."""
+        self.values.fill(np.nan)
+        self.worst = [-1] * ROWS
+
+
+@dataclass(slots=True)
+class GuardInputs:
+    """What the guards read. One object per control loop, reused every cycle.
+
+    The runtime writes the first group before each `SafetyCore.step`; the core writes the second by itself.
+    Nothing has to be written that has not changed. Fields that are not written stay at values that no guard
+    accepts, or at the value that means "not in use" where that is said.
+
+    Attributes:
+        state: Newest measurements, from `RobotPort.read`.
+        inventory: Device reports of the last inventory; empty before one was made, which refuses arming.
+        loop_lag_mean_s: How late cycles began, mean over about a second; 0 in lockstep.
+        loop_lag_worst_s: The latest begin of a cycle over about a second; 0 in lockstep.
+        recorder_ok: False when the recorder loses cycles or cannot write.
+        emergency_stop: True while the emergency-stop input is pressed or cannot be read.
+        operator_link_age_s: Age of the operator's newest sign of life; 0 where a mission needs no deadman.
+        clock_step_s: Size of the largest step of the wall clock against the monotonic one since the last cycle.
+        hashes_match: Whether the files armed with are still the files in use.
+        bus_loss: Largest share of replies missing over the window, 0 to 1, over all buses. See `BusMonitor`.
+        bus_off: Number of buses that take no frames.
+        bus_errors: Failed writes and error frames over the window, worst bus.
+        foreign_commands: Frames over the window that command our motors and are not ours.
+
+        now_s: Time of this cycle.
+        period_s: Control period.
+        output: Newest output of the mission, None before the first.
+        previous: Measurements of the cycle before.
+        applied: Impedance command written last, None unless it was written with `Drive.COMMAND`.
+        drive: What was written last.
+        arming: State of arming before this cycle's decisions.
+        running_since_s: When RUNNING began; infinite while it has not.
+        expects_power: True while a motor that is off is a fault: armed, running, holding or settling.
+        expected_guards: How many rows the safety file declares.
+        evaluated_guards: How many were evaluated in this cycle so far.
+        unknown_tightenings: How many guard limits of the mission name no declared guard.
+        joints: Per-joint quantities, reduced.
+        imu_stale, motors_stale: True when the source is older than its age guard allows.
+    """
+
+    period_s: float
+    joints: JointTable
+    state: RobotState | None = None
+    inventory: tuple[DeviceReport, ...] = ()
+    loop_lag_mean_s: float = float("nan")
+    loop_lag_worst_s: float = float("nan")
+    recorder_ok: bool = False
+    emergency_stop: bool = True
+    operator_link_age_s: float = float("inf")
+    clock_step_s: float = 0.0
+    hashes_match: bool = False
+    bus_loss: float = float("nan")
+    bus_off: int = 0
+    bus_errors: int = 0
+    foreign_commands: int = 0
+    now_s: float = 0.0
+    output: MissionOutput | None = None
+    previous: RobotState | None = None
+    applied: JointCommand | None = None
+    drive: Drive = Drive.POLL
+    arming: ArmingState = ArmingState.DISARMED
+    running_since_s: float = float("inf")
+    expects_power: bool = False
+    expected_guards: int = 0
+    evaluated_guards: int = 0
+    unknown_tightenings: int = 0
+    imu_stale: bool = True
+    motors_stale: bool = True
+
+    @classmethod
+    def of(cls, robot: RobotConfig) -> GuardInputs:
+        """Inputs for one robot, with nothing measured yet."""
+        return cls(period_s=robot.control_period_s, joints=JointTable.of(robot))
+
+    def newest(self) -> RobotState:
+        """The newest measurements.
+
+        Raises:
+            LookupError: Nothing was measured yet; the guards turn that into ERROR.
+        """
+        if self.state is None:
+            raise LookupError("nothing measured yet")
+        return self.state
+
+    def prepare(self, imu_age_limit_s: float, motor_age_limit_s: float) -> None:
+        """Reduce this cycle's arrays once for all guards. Never raises.
+
+        Args:
+            imu_age_limit_s: Beyond this age, what is derived from the inertial unit is stale.
+            motor_age_limit_s: The same for any motor.
+        """
+        joints = self.joints
+        try:
+            state = self.newest()
+            joints.fill(state, self.previous or state, self.applied)
+            self.imu_stale = not self.now_s - state.imu.stamp_s <= imu_age_limit_s
+            self.motors_stale = not joints.rows[AGE].item(joints.worst[AGE]) <= motor_age_limit_s
+        except Exception:  # noqa: BLE001  Whatever the state is made of: the guards must see that it is unusable.
+            joints.clear()
+            self.imu_stale = self.motors_stale = True
