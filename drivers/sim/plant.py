@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -291,7 +291,7 @@ class Plant:
                 yield upwards if own[1] else -upwards
 
     @contextmanager
-    def unforced(self) -> Iterator[None]:
+    def unforced(self) -> Generator[None]:
         """Inside, the gantry and pushes are absent: for tests of the body alone."""
         gantry, self._hold = self._hold, lambda: None
         self._wrench[:] = 0.0

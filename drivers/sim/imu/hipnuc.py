@@ -39,7 +39,11 @@ _PRESSURE_PA: Final = 101325.0
 _MAGNETIC_FIELD_UT: Final = np.array([0.0, 20.0, -40.0])
 """Of the earth at middle latitudes, world frame with y to the north."""
 
-_NOISE: Final = np.array([GYRO_NOISE_RAD_PER_S] * 3 + [ACCELERATION_NOISE_M_PER_S2] * 3 + [ATTITUDE_NOISE_RAD] * 3)
+_MAGNETIC_NOISE_UT: Final = 0.2
+_NOISE: Final = np.array(
+    [ACCELERATION_NOISE_M_PER_S2, GYRO_NOISE_RAD_PER_S, _MAGNETIC_NOISE_UT, 0.5 * ATTITUDE_NOISE_RAD]
+)[:, None]
+"""By row: specific force, rate, field, and half the angle by which the attitude is off."""
 _NOISE_BLOCK: Final = 256
 _LINE_LIMIT: Final = 256
 
@@ -62,8 +66,9 @@ class HipnucImu:
         self._packet = config.packet
         self._mounting = self._unit_in_base = rotation_of(config.orientation_imu_in_base_wxyz)
         self._rng, self._deviation = np.random.default_rng(list(seed)), _NOISE * noise_scale
-        self._noise: NDArray[np.float64] = np.zeros((_NOISE_BLOCK, 9))
+        self._noise: NDArray[np.float64] = np.zeros((_NOISE_BLOCK, 4, 3))
         self._noise_at = _NOISE_BLOCK
+        self._vectors: NDArray[np.float64] = np.vstack([np.zeros((2, 3)), _MAGNETIC_FIELD_UT])
         self._condition = ImuCondition()
         self._bias: NDArray[np.float64] = np.zeros(3)
         self._values: tuple[float, ...] = ()
@@ -94,17 +99,24 @@ class HipnucImu:
         noise = self._noise[self._noise_at]
         self._noise_at += 1
         unit_in_world = motion.rotation_base_in_world @ self._unit_in_base
+        vectors = self._vectors
+        vectors[0] = motion.specific_force_in_world_m_per_s2
+        vectors[1] = motion.angular_velocity_base_in_world_rad_per_s
         # A row vector times the rotation is the rotation's transpose times the vector: from the world to the unit.
-        rate = motion.angular_velocity_base_in_world_rad_per_s @ unit_in_world + noise[:3] + self._bias
-        force = motion.specific_force_in_world_m_per_s2 @ unit_in_world + noise[3:6]
-        field = _MAGNETIC_FIELD_UT @ unit_in_world
+        measured = vectors @ unit_in_world
+        measured += noise[:3]
+        measured[1] += self._bias
         w, x, y, z = quaternion_of(unit_in_world)
-        a, b, c = (0.5 * noise[6:]).tolist()
-        tilted = (w - x * a - y * b - z * c, x + w * a + y * c - z * b, y + w * b + z * a - x * c)
-        last = z + w * c + x * b - y * a
-        scale = 1.0 / math.sqrt(sum(value * value for value in tilted) + last * last)
-        quaternion = (*(value * scale for value in tilted), last * scale)
-        return (*force.tolist(), *rate.tolist(), *field.tolist(), *quaternion)
+        # A small turn (a, b, c) in the unit's axes: the quaternion times (1, a, b, c), made a unit one again.
+        a, b, c = noise[3].tolist()
+        scale = 1.0 / math.sqrt(1.0 + a * a + b * b + c * c)
+        return (
+            *measured.ravel().tolist(),
+            (w - x * a - y * b - z * c) * scale,
+            (x + w * a + y * c - z * b) * scale,
+            (y + w * b + z * a - x * c) * scale,
+            (z + w * c + x * b - y * a) * scale,
+        )
 
     def _pack(self, values: tuple[float, ...], stamp_s: float) -> bytes:
         ax, ay, az, gx, gy, gz, mx, my, mz, w, x, y, z = values

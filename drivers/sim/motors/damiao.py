@@ -28,7 +28,7 @@ from drivers.can.damiao.tables import (
     TIMEOUT_COUNT_S,
 )
 from drivers.sim.motors.conditions import MotorCondition
-from drivers.sim.motors.damiao_wire import Words, WireRanges, factory_registers, read_register, write_register
+from drivers.sim.motors.damiao_wire import WireRanges, Words, factory_registers, read_register, write_register
 from supervisor.core.errors import SimulationError
 from supervisor.core.joints import Vector
 from supervisor.core.robot import JointConfig
@@ -177,15 +177,18 @@ class DamiaoMotors:
         self._heard_s[motor] = now_s
         if what == _ENABLE and status == STATUS_DISABLED:
             self._set_status(motor, STATUS_ENABLED)
-        elif what == _DISABLE and status == STATUS_ENABLED:
-            self._set_status(motor, STATUS_DISABLED)
-        elif what == _CLEAR and status not in (STATUS_ENABLED, self._forced[motor]):
+        elif status == {_DISABLE: STATUS_ENABLED, _CLEAR: self._latched(motor)}.get(what):
             self._set_status(motor, STATUS_DISABLED)
         elif what == _SET_ZERO and status == STATUS_DISABLED:
             self._zero[motor] -= self._motion[0, motor]
             self._motion[0, motor] = 0.0
             self._learn_conditions()
         self._find_deadline()
+
+    def _latched(self, motor: int) -> int:
+        """The fault that a clear would take away; -1 for none, or for one whose cause lasts."""
+        status = int(self._status[motor])
+        return -1 if status in (STATUS_DISABLED, STATUS_ENABLED, self._forced[motor]) else status
 
     def _set_status(self, motor: int, status: int) -> None:
         """Change state; whatever was commanded is forgotten, so that a motor never starts with an old target."""

@@ -29,8 +29,8 @@ from supervisor.core.robot import MotorConfig
 Matrix = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
-_SHIFTS = np.array([48, 36, 24, 12, 0], dtype=np.uint64)[:, None]
-_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF, 0xFFF, 0xFFF], dtype=np.uint64)[:, None]
+_SHIFTS = np.array([48, 36, 24, 12, 0], dtype=np.int64)[:, None]
+_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF, 0xFFF, 0xFFF], dtype=np.int64)[:, None]
 _FEEDBACK_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF], dtype=np.float64)[:, None]
 _FEEDBACK_PLACES = np.array([1 << 40, 1 << 28, 1 << 16], dtype=np.float64)[:, None]
 
@@ -96,8 +96,9 @@ class WireRanges:
         Returns:
             (5, len(data)): position, velocity, kp, kd, torque.
         """
-        words = np.frombuffer(b"".join(data), dtype=">u8").astype(np.uint64)
-        fields = (words >> _SHIFTS) & _TOPS
+        # Signed: what the shift drags in from the top bit is masked off, and int64 turns into float64 faster.
+        fields = np.frombuffer(b"".join(data), dtype=">i8").astype(np.int64) >> _SHIFTS
+        fields &= _TOPS
         values = np.multiply(fields, self._command_scale[:, motors], out=out)
         values += self._command_low[:, motors]
         return values
@@ -123,6 +124,6 @@ class WireRanges:
         np.floor(shown, out=shown)
         # The three fields do not overlap and span 40 bits, so a float64 holds their sum exactly.
         shown *= _FEEDBACK_PLACES
-        words = shown.sum(axis=0).astype(np.uint64)
+        words = (shown[0] + shown[1] + shown[2]).astype(np.uint64)
         words |= heads
         return words.byteswap().tobytes()
