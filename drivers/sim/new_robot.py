@@ -10,7 +10,6 @@ import math
 import re
 import shutil
 import tempfile
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,8 @@ from numpy.typing import NDArray
 
 from drivers.sim.derive import Derived, derive
 from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
-from drivers.sim.model_facts import (
-    ModelFacts,
-    fixed_geoms,
-    imu_site,
-    read_facts,
-    touches_floor,
-)
+from drivers.sim.model_edits import adapt, place_imu
+from drivers.sim.model_facts import ModelFacts, read_facts
 from drivers.sim.new_robot_parts import RobotParts
 from drivers.sim.new_robot_text import robot_text, safety_text
 from drivers.sim.plant import import_mujoco
@@ -45,9 +39,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 DEFAULT_KEYFRAMES = ("home", "stand", "standing", "default", "init", "initial", "nominal")
 REST_KEYFRAMES = ("rest", "lying", "lie", "sit", "folded")
 KEYFRAME = "handrail_default"
-FLOOR = "handrail_floor"
-BELLY = "handrail_belly"
-IMU_SITE = "handrail_imu"
 UPRIGHT_RAD = 0.35
 """A base whose up axis leans more than this in the default pose would trip the tilt guard from the start."""
 
@@ -111,13 +102,13 @@ def new_robot(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "robot"
         facts = read_facts(_compile(text, folder), mjcf)
-        _adapt(text, facts, control_hz)
+        adapt(text, facts, control_hz)
         poses = _poses(facts, mjcf, keyframe)
         motors = _motors(facts, make)
         replace_actuators(
             text, [Drive(joint.name, motor.torque_nm) for joint, motor in zip(facts.joints, motors, strict=True)]
         )
-        site = _place_imu(text, facts)
+        site = place_imu(text, facts)
         copied = read_facts(_compile(text, folder), mjcf)
         _same_robot(facts, copied, mjcf)
         copied = replace(copied, joints=facts.joints)  # limits and gains as the model's own actuators state them
@@ -173,85 +164,6 @@ def _same_robot(before: ModelFacts, after: ModelFacts, source: Path) -> None:
         )
     if not same:
         raise refuse(source, "a model that changes when it is copied", "a model that MuJoCo saves faithfully")
-
-
-def _adapt(text: ModelText, facts: ModelFacts, control_hz: float) -> None:
-    """Give the copy a step that fits the control period, gravity, a floor, and a belly to lie on."""
-    model = facts.model
-    option = text.section("option")
-    period = 1.0 / control_hz
-    step = float(model.opt.timestep)
-    substeps = max(math.ceil(period / step - 1e-9), 1)
-    if not math.isclose(step * substeps, period, rel_tol=1e-9):
-        text.remarks.append(f"the physics step of {step:g} s became {period / substeps:g} s, to fit the control period")
-    option.set("timestep", f"{period / substeps:.9g}")
-    if np.linalg.norm(model.opt.gravity) < 1.0:
-        option.set("gravity", "0 0 -9.81")
-        text.remarks.append("the model has no gravity: 9.81 m/s² was set")
-    for flag in option.findall("flag"):
-        for key in ("gravity", "contact", "actuation", "constraint", "limit"):
-            if flag.attrib.pop(key, "enable") != "enable":
-                text.remarks.append(f"the model switches {key} off: it was switched on")
-    _add_floor(text, facts)
-    _add_belly(text, facts)
-
-
-def _add_floor(text: ModelText, facts: ModelFacts) -> None:
-    """A model of the robot alone has no floor to stand on."""
-    model = facts.model
-    if any(touches_floor(model, g, fixed_geoms(model)) for g in facts.geoms):
-        return
-    bits = [(int(model.geom_contype[g]), int(model.geom_conaffinity[g])) for g in facts.geoms]
-    if not any(first or second for first, second in bits):
-        raise refuse(text.source, "no shape of the robot can touch anything", "collision geoms (contype, conaffinity)")
-    contype = conaffinity = 1
-    for first, second in bits:
-        contype |= second
-        conaffinity |= first
-    world = text.section("worldbody")
-    floor = ET.Element("geom", name=FLOOR, type="plane", size="0 0 0.05", condim="3", friction="0.8 0.005 0.0001")
-    floor.set("contype", str(contype))
-    floor.set("conaffinity", str(conaffinity))
-    world.insert(0, floor)
-    text.remarks.append("the model has no floor: a plane at height 0 was added")
-
-
-def _add_belly(text: ModelText, facts: ModelFacts) -> None:
-    """A base that nothing can touch would sink through the floor when the robot lies down: give it a box."""
-    model = facts.model
-    fixed = fixed_geoms(model)
-    own = [g for g in facts.geoms if int(model.geom_bodyid[g]) == facts.base]
-    if any(touches_floor(model, g, fixed) for g in own) or not own:
-        return
-    planes = [g for g in fixed if int(model.geom_type[g]) == int(mujoco.mjtGeom.mjGEOM_PLANE)]
-    world = text.section("worldbody")
-    floor = FLOOR
-    if planes:
-        elements = [geom for geom in world.findall("geom") if geom.get("type") == "plane"]
-        if len(elements) != len(planes):
-            return
-        floor = elements[0].get("name", FLOOR)
-        elements[0].set("name", floor)
-    elif world.find(f"geom[@name='{FLOOR}']") is None:
-        return
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    for g in own:
-        turn = np.zeros(9)
-        mujoco.mju_quat2Mat(turn, model.geom_quat[g])
-        turn = turn.reshape(3, 3)
-        centre = model.geom_pos[g] + turn @ model.geom_aabb[g][:3]
-        half = np.abs(turn) @ model.geom_aabb[g][3:]
-        low, high = np.minimum(low, centre - half), np.maximum(high, centre + half)
-    base = text.root.find(f".//body[@name='{facts.base_name}']")
-    if base is None or not bool(np.all(high > low)):
-        return
-    box = ET.SubElement(base, "geom", name=BELLY, type="box", mass="0", contype="0", conaffinity="0", group="4")
-    box.set("pos", " ".join(f"{value:.6g}" for value in (low + high) / 2.0))
-    box.set("size", " ".join(f"{value:.6g}" for value in (high - low) / 2.0))
-    box.set("quat", "1 0 0 0")
-    box.set("rgba", "0.5 0.5 0.5 0.2")
-    ET.SubElement(text.section("contact"), "pair", geom1=floor, geom2=BELLY, condim="3")
-    text.remarks.append("nothing of the base can touch the floor: a box of its size was added that can")
 
 
 def _motors(facts: ModelFacts, make: str) -> tuple[MotorChoice, ...]:
@@ -323,28 +235,6 @@ def _lean_rad(qpos: Array, facts: ModelFacts) -> float:
     """Angle of the base's z axis to the vertical."""
     _, x, y, _ = qpos[facts.base_qpos + 3 : facts.base_qpos + 7]
     return math.acos(max(-1.0, min(1.0, 1.0 - 2.0 * float(x * x + y * y))))
-
-
-def _place_imu(text: ModelText, facts: ModelFacts) -> str:
-    """The site of the inertial unit: the model's own if it is on the base and aligned with it, else one of ours."""
-    model = facts.model
-    site = imu_site(facts)
-    position = np.zeros(3)
-    if site >= 0 and int(model.site_bodyid[site]) == facts.base:
-        position = model.site_pos[site]
-        name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_SITE, site)
-        if name and abs(abs(float(model.site_quat[site][0])) - 1.0) < 1e-6:
-            return name
-        text.remarks.append(f"the inertial unit is taken as aligned with the base, at the model's site {name or ''}")
-    else:
-        text.remarks.append("the model has no inertial unit on its base: one was put at the base's origin")
-    base = text.root.find(f".//body[@name='{facts.base_name}']")
-    if base is None:
-        raise refuse(text.source, "a base body that is not in the saved model", "a named body with the free joint")
-    ET.SubElement(
-        base, "site", name=IMU_SITE, pos=" ".join(f"{value:.9g}" for value in position), quat="1 0 0 0", size="0.01"
-    )
-    return IMU_SITE
 
 
 def _add_keyframe(text: ModelText, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: _Poses) -> Trial:

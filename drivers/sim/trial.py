@@ -14,14 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.sim.gantry import Gantry
-from drivers.sim.model_facts import (
-    GRAVITY_M_PER_S2,
-    ModelFacts,
-    fixed_geoms,
-    floor_height_m,
-    lowest_point_m,
-    touches_floor,
-)
+from drivers.sim.model_facts import GRAVITY_M_PER_S2, ModelFacts
+from drivers.sim.model_shapes import fixed_geoms, floor_height_m, lowest_point_m, touches_floor
 from drivers.sim.plant import import_mujoco
 from supervisor.core.robot import GantryConfig
 
