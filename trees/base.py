@@ -29,6 +29,7 @@ class Leaf(Behaviour):
 
     Attributes:
         details: Lines for the drawing: limits, knobs, criteria.
+        hints: Why those numbers; shown where there is room.
         drives: True for a leaf that proposes commands; the lint wants guards above it.
     """
 
@@ -38,6 +39,7 @@ class Leaf(Behaviour):
         super().__init__(name)
         self.context = context
         self.details: tuple[str, ...] = ()
+        self.hints: tuple[str, ...] = ()
 
     def tick(self) -> Iterator[Behaviour]:
         """Tick once. A result that is not a status, an exception or a missed deadline is a FAILURE with a fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -11,7 +12,7 @@ from supervisor.core.command import JointCommand, Proposal
 from supervisor.core.exchange import Knobs, MissionOutput, PolicyHealth, Request, Snapshot
 from supervisor.core.levels import ArmingState, Support
 from supervisor.core.ports import Judge, Operator, PolicyPort
-from supervisor.core.report import Criterion, StageOutcome, StageReport
+from supervisor.core.report import Criterion, CriterionResult, StageOutcome, StageReport
 from supervisor.core.robot import RobotConfig
 
 IDLE_POLICY: Final = PolicyHealth()
@@ -82,6 +83,13 @@ class _Unwired:
 
     def __getattr__(self, attribute: str) -> object:
         raise RuntimeError(f"{self._name}.{attribute} was used in a tree that was built without a robot")
+
+
+def missed(result: CriterionResult) -> str:
+    """A criterion that was not met, measured against allowed."""
+    if math.isnan(result.value):
+        return f"{result.metric} was not measured"
+    return f"{result.metric} {result.value:.4g} {'>' if result.op == '<=' else '<'} {result.limit:g}"
 
 
 class MissionContext:
@@ -327,6 +335,8 @@ class MissionContext:
         if outcome == "passed" and not (self.is_measuring and all(result.passed for result in criteria)):
             outcome = "failed"
         notes = list(self.stage_notes)
+        if outcome == "failed" and not self.failure:
+            notes += [missed(result) for result in criteria if not result.passed]
         if outcome != "passed" and self.failure:
             notes.append(self.failure)
         report = StageReport(

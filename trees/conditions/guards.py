@@ -76,6 +76,7 @@ class GuardIsOk(Condition):
         self.row = row
         self._index = index
         self.details = (f"{row.id} ≤ {row.limit:g} {row.unit} → {row.level.name}",)
+        self.hints = (row.reason,)
 
     def update(self) -> Status:
         """SUCCESS unless the guard's stop level is in force, or the board does not show the guard."""

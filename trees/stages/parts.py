@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from py_trees.common import Status
 
-from supervisor.core.report import CriterionResult
 from trees.base import SUCCESS, Leaf
-from trees.context import MissionContext, StageHead
+from trees.context import MissionContext, StageHead, missed
 
 
 class EnterStage(Leaf):
@@ -46,6 +43,7 @@ class JudgeStage(Leaf):
     def __init__(self, head: StageHead, context: MissionContext) -> None:
         super().__init__("JudgeStage", context)
         self.details = tuple(f"{c.metric} {'≤' if c.op == '<=' else '≥'} {c.limit:g}" for c in head.criteria)
+        self.hints = tuple(f"{c.metric}: {c.reason}" for c in head.criteria)
 
     def update(self) -> Status:
         """SUCCESS when accepted; otherwise FAILURE with every criterion that was missed."""
@@ -55,12 +53,5 @@ class JudgeStage(Leaf):
         if report.outcome == "passed":
             self.say("")
             return SUCCESS
-        missed = [_missed(result) for result in report.criteria if not result.passed]
-        return self.fail("; ".join(missed) or "nothing was measured")
-
-
-def _missed(result: CriterionResult) -> str:
-    opposite = ">" if result.op == "<=" else "<"
-    if math.isnan(result.value):
-        return f"{result.metric} was not measured"
-    return f"{result.metric} {result.value:.4g} {opposite} {result.limit:g}"
+        reasons = [missed(result) for result in report.criteria if not result.passed]
+        return self.fail("; ".join(reasons) or "nothing was measured")
