@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_devices import FakeDamiao, MemoryBuses, actuation, hi91, joint, populate, robot_config
 
 from drivers.bus import Frame
 from drivers.robot_io import RobotIO
@@ -11,6 +10,7 @@ from supervisor.core.errors import BusError, RefusedError
 from supervisor.core.ports import RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import NEVER_S, BaseVelocity, MotorStatus
+from tests.drivers.fake_devices import FakeDamiao, MemoryBuses, actuation, hi91, joint, populate, robot_config
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vector_adapters import PROTOCOLS, UnknownOperationError
+
+from tests.drivers.vector_adapters import PROTOCOLS, UnknownOperationError
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_FOLDER = ROOT / "tests" / "data" / "vectors"

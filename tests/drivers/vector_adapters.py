@@ -193,10 +193,9 @@ def check_register_reply(case: Case) -> None:
 
 def check_ignore(case: Case) -> None:
     """A frame that only looks like feedback must not become feedback of any motor that is wired as usual."""
-    from fake_devices import MemoryBus, joint  # noqa: PLC0415 (only this case needs buses)
-
     from drivers.can.damiao.device import DamiaoMotors  # noqa: PLC0415
     from drivers.devices import WiredMotor  # noqa: PLC0415
+    from tests.drivers.fake_devices import MemoryBus, joint  # noqa: PLC0415 (only this case needs buses)
 
     frame = case["frame"]
     model = MotorModel("?", 12.5, 30.0, 10.0, 500.0, 5.0, "")
