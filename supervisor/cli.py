@@ -1,0 +1,175 @@
+"""The command `handrail`. Heavy imports stay inside the commands, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from supervisor.core.errors import ConfigError, HandrailError, PolicyError, RefusedError
+
+EXIT_USAGE = 2
+EXIT_REFUSED = 10
+EXIT_INTERNAL = 70
+
+app = typer.Typer(
+    name="handrail",
+    help="Takes a trained policy from simulation to the robot, one measured and guarded stage at a time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RobotArgument = Annotated[str, typer.Argument(metavar="ROBOT", help="A name under config/robots, or a path.")]
+PolicyOption = Annotated[str | None, typer.Option("--policy", metavar="POLICY", help="A name or a path.")]
+MissionOption = Annotated[str, typer.Option("--mission", metavar="MISSION", help="A name or a path.")]
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn our errors into messages and exit codes."""
+    try:
+        yield
+    except (ConfigError, PolicyError) as error:
+        typer.echo(f"handrail: {error}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    except RefusedError as error:
+        typer.echo(f"handrail: {error}", err=True)
+        raise typer.Exit(EXIT_REFUSED) from None
+    except HandrailError as error:
+        typer.echo(f"handrail: {error}", err=True)
+        raise typer.Exit(EXIT_INTERNAL) from None
+
+
+@app.command()
+def run(
+    robot: RobotArgument,
+    policy: Annotated[str, typer.Option("--policy", metavar="POLICY", help="A name under config/policies, or a path.")],
+    mission: MissionOption = "deployment",
+    sim: Annotated[bool, typer.Option("--sim", help="On the simulated robot (the default).")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="On the robot's live sensors, commanding nothing.")
+    ] = False,
+    live: Annotated[bool, typer.Option("--live", help="On the robot: energises real motors.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Simulate as fast as possible instead of in real time.")] = False,
+    fault: Annotated[Path | None, typer.Option("--fault", metavar="FILE", help="Fault script to inject.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated noise.")] = 0,
+    runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders go.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output.")] = False,
+) -> None:
+    """Climb the ladder with a policy: every stage measured, accepted for a stated reason, and recorded."""
+    if sum((sim, dry_run, live)) > 1:
+        typer.echo("handrail: --sim, --dry-run and --live exclude each other; give one", err=True)
+        raise typer.Exit(EXIT_USAGE)
+    if (fast or fault is not None) and (dry_run or live):
+        typer.echo("handrail: --fast and --fault are for the simulated robot only", err=True)
+        raise typer.Exit(EXIT_USAGE)
+    with _exit_codes():
+        from supervisor.runtime.app import RunOptions, run_mission
+        from supervisor.runtime.progress import make_progress
+
+        options = RunOptions(
+            robot=robot,
+            policy=policy,
+            mission=mission,
+            mode="live" if live else "dry_run" if dry_run else "sim",
+            fast=fast,
+            fault=fault,
+            seed=seed,
+            runs=runs,
+        )
+        result = run_mission(options, make_progress(sys.stderr, quiet=as_json))
+        if as_json:
+            typer.echo(json.dumps(result.summary, indent=1))
+        else:
+            from supervisor.evidence.report import print_report
+
+            print_report(result.folder)
+        raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def check(
+    robot: RobotArgument,
+    policy: PolicyOption = None,
+    mission: MissionOption = "deployment",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check everything that can be known without motors: files, wiring, bus load, contract, mission."""
+    with _exit_codes():
+        from supervisor.runtime.preparation import check_all
+
+        findings = check_all(robot, policy, mission)
+        typer.echo(json.dumps(findings, indent=1) if as_json else "\n".join(findings))
+
+
+@app.command()
+def tree(
+    mission: Annotated[str, typer.Argument(metavar="MISSION", help="A name under config/missions, or a path.")],
+    style: Annotated[str, typer.Option("--format", help="unicode, dot, svg or mermaid.")] = "unicode",
+    robot: Annotated[str | None, typer.Option("--robot", help="Show the guards of this robot's safety file.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file.")] = None,
+) -> None:
+    """Draw a mission, with its guards, levels, limits and criteria. Needs no robot."""
+    with _exit_codes():
+        from supervisor.runtime.drawing import draw_mission
+
+        text = draw_mission(mission, style, robot)
+        if output is None:
+            typer.echo(text)
+        else:
+            output.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
+    """Tell what happened in a run and why."""
+    with _exit_codes():
+        from supervisor.evidence.report import print_report
+
+        print_report(run_folder)
+
+
+@app.command()
+def new(
+    robot: Annotated[str, typer.Argument(metavar="ROBOT", help="Name of the new robot.")],
+    mjcf: Annotated[Path, typer.Option("--mjcf", metavar="FILE", help="MuJoCo model with a free base.")],
+    make: Annotated[str, typer.Option("--make", help="Make of the motors.")] = "damiao",
+    keyframe: Annotated[str | None, typer.Option("--keyframe", help="Keyframe of the default pose.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Folder to make (default: config/robots/ROBOT).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing folder.")] = False,
+) -> None:
+    """Make a robot folder from a MuJoCo model: joints, limits, wiring, IMU and first guard thresholds."""
+    with _exit_codes():
+        from supervisor.runtime.preparation import make_robot
+
+        for line in make_robot(robot, mjcf, make=make, keyframe=keyframe, output=output, force=force):
+            typer.echo(line)
+
+
+@app.command()
+def signature(
+    robot: RobotArgument,
+    processes: Annotated[int, typer.Option("--processes", min=0, help="Worker processes; 0: one per core.")] = 0,
+) -> None:
+    """Simulate how this robot answers single-joint moves, healthy and with each single wiring fault."""
+    with _exit_codes():
+        from supervisor.runtime.preparation import write_signature
+
+        typer.echo(write_signature(robot, processes, sys.stderr))
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+"""A run from its options to its folder: everything is read, checked, wired, run and told here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from supervisor.core.clock import VirtualClock
+from supervisor.core.errors import ConfigError, HandrailError, Problem, RefusedError
+from supervisor.diagnosis.judge import StageJudge
+from supervisor.evidence.events import EventKind, EventLog
+from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.run_folder import RunFolder, create_run_folder
+from supervisor.runtime.closing import Closing, close_run
+from supervisor.runtime.control import ControlCore
+from supervisor.runtime.interrupts import Interrupts
+from supervisor.runtime.journal import Journal
+from supervisor.runtime.link import MemoryLink
+from supervisor.runtime.mission import MissionCore
+from supervisor.runtime.operator import AutoOperator
+from supervisor.runtime.preparation import Prepared, prepare, signature_path
+from supervisor.runtime.progress import Progress
+from supervisor.runtime.timed_policy import TimedPolicy
+from trees.context import MissionContext
+from trees.missions.root import create_root
+
+_LOG = logging.getLogger(__name__)
+
+MISSION_HZ = 50.0
+"""The tree is ticked at least this often; a faster policy makes it faster."""
+
+START_S = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What was asked for.
+
+    Attributes:
+        robot: A name or a path; likewise policy and mission.
+        policy: The policy.
+        mission: The mission.
+        mode: What moves.
+        fast: As fast as possible instead of in real time.
+        fault: Fault script, None for none.
+        seed: Seed of the simulated noise, and of the variation.
+        runs: Where run folders go.
+        variation: Spread of the simulated robot around its model (`drivers.sim.variation.Variation`), for campaigns.
+    """
+
+    robot: str
+    policy: str
+    mission: str = "deployment"
+    mode: Literal["sim", "dry_run", "live"] = "sim"
+    fast: bool = False
+    fault: Path | None = None
+    seed: int = 0
+    runs: Path = Path("runs")
+    variation: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to.
+
+    Attributes:
+        exit_code: As the command ends.
+        folder: The run's folder.
+        summary: Content of summary.json.
+    """
+
+    exit_code: int
+    folder: Path
+    summary: dict[str, Any]
+
+
+def run_mission(options: RunOptions, progress: Progress) -> RunResult:
+    """Run a mission to its end.
+
+    Args:
+        options: What was asked for.
+        progress: Where to show how it goes; closed at the end.
+
+    Raises:
+        ConfigError: A file cannot be used.
+        RefusedError: Nothing was energised, for the reasons given.
+    """
+    try:
+        return _run(options, progress)
+    finally:
+        progress.close()
+
+
+def _run(options: RunOptions, progress: Progress) -> RunResult:
+    if options.mode != "sim":
+        raise RefusedError(
+            [
+                f"--{options.mode.replace('_', '-')} needs control in a process of its own and an operator at hand, "
+                "which this version does not have yet: it runs the simulated robot only (see LIMITATIONS.md)"
+            ]
+        )
+    from drivers.robot_io import RobotIO  # noqa: PLC0415
+    from drivers.sim.faults import load_faults  # noqa: PLC0415
+    from drivers.sim.world import SimulatedWorld  # noqa: PLC0415
+    from supervisor.runtime.lockstep import PROCESS_FAULTS, LockstepRun, Loops  # noqa: PLC0415
+
+    clock = VirtualClock(START_S)
+    prepared = prepare(options.robot, options.policy, options.mission, clock)
+    _require_signature(prepared)
+    config = prepared.robot.config
+    faults = None
+    if options.fault is not None:
+        faults = load_faults(options.fault, config, [stage.name for stage in prepared.mission.stages])
+    cycles_per_tick = _cycles_per_tick(config.control_hz, prepared.policy.period_s)
+    world = SimulatedWorld(
+        prepared.robot,
+        seed=options.seed,
+        faults=faults,
+        variation=options.variation,
+        process_faults=PROCESS_FAULTS,
+        start_s=START_S,
+    )
+    folder = create_run_folder(options.runs, config.name, prepared.policy.contract.name, _inputs(options, prepared))
+    log = EventLog(folder.events)
+    recorder = CycleRecorder(
+        folder.cycles,
+        RecordLayout.of(config.order, prepared.robot.safety.guards),
+        config.name,
+        config.control_hz,
+    )
+    journal = Journal(log, progress)
+    _log_start(log, options, prepared, folder)
+    link = MemoryLink()
+    port = RobotIO(config, world, world if config.estimator == "simulation" else None)
+    policy = TimedPolicy(prepared.policy)
+    control = ControlCore(config, prepared.robot.safety, port, link, recorder)
+    _fill_inputs(control)
+    operator = AutoOperator(link, world, journal.answered)
+    judge = StageJudge(config, prepared.policy.command_names, prepared.signature)
+    context = MissionContext(config, world.wrap_policy(policy), judge, operator)
+    root = create_root(context, prepared.mission, prepared.robot.safety)
+    mission = MissionCore(root, context, link)
+    loops = Loops(
+        clock=clock,
+        world=world,
+        control=control,
+        mission=mission,
+        operator=operator,
+        link=link,
+        journal=journal,
+        progress=progress,
+        control_period_s=config.control_period_s,
+        cycles_per_tick=cycles_per_tick,
+        mission_limit_s=prepared.mission.timeout_s,
+    )
+    failure = ""
+    with Interrupts() as interrupts:
+        run = LockstepRun(loops, interrupts, None if options.fast else _pacer())
+        try:
+            run.run()
+        except HandrailError as error:
+            failure = str(error)
+            control.cut(clock.now_s())
+        except Exception as error:
+            _LOG.exception("the run broke")
+            failure = f"{type(error).__name__}: {error}"
+            control.cut(clock.now_s())
+        mission.stop()
+        recorder.close()
+        port.close()
+        closing = Closing(
+            options=options,
+            prepared=prepared,
+            folder=folder,
+            control=control,
+            context=context,
+            judge=judge,
+            last=link.snapshot(),
+            fault_name=port.fault_name,
+            policy_durations=policy.durations,
+            tick_durations=run.tick_durations,
+            was_interrupted=run.was_interrupted,
+            failure=failure or mission.failure or ("the run took too long" if run.ran_out_of_time else ""),
+            drawing=root,
+        )
+        document = close_run(closing, log, clock.now_s())
+    return RunResult(document["exit_code"], folder.path, document)
+
+
+def _cycles_per_tick(control_hz: float, policy_period_s: float) -> int:
+    """Control cycles per mission tick: the policy's period, or a whole part of it where that is long.
+
+    Raises:
+        ConfigError: The policy's period is not a whole number of control cycles.
+    """
+    cycles = round(policy_period_s * control_hz)
+    if cycles < 1 or abs(cycles / control_hz - policy_period_s) > 1e-9:
+        problem = Problem(
+            "contract", None, "policy_hz", f"{1.0 / policy_period_s:g}", f"{control_hz:g} / a whole number"
+        )
+        raise ConfigError([problem])
+    parts = 1
+    while cycles % parts or control_hz * parts / cycles < MISSION_HZ - 1e-9:
+        parts += 1
+    return cycles // parts
+
+
+def _require_signature(prepared: Prepared) -> None:
+    """A mission that judges the robot's answers needs to know what they should be.
+
+    Raises:
+        RefusedError: It needs a signature, and there is none that fits.
+    """
+    wanting = [
+        stage.name
+        for stage in prepared.mission.stages
+        if any(criterion.metric.startswith("signature_") for criterion in stage.accept)
+    ]
+    if wanting and prepared.signature is None:
+        raise RefusedError([f"stage {', '.join(wanting)} judges the robot by its signature", *prepared.remarks])
+
+
+def _inputs(options: RunOptions, prepared: Prepared) -> dict[str, Path]:
+    """Every file that goes into the run."""
+    robot = prepared.robot
+    contract = prepared.policy.contract
+    files: dict[str, Path | None] = {
+        "robot": robot.path,
+        "safety": robot.safety_path,
+        "model": robot.model_path,
+        "signature": signature_path(robot) if prepared.signature is not None else None,
+        "contract": prepared.policy_path,
+        "policy": prepared.policy_path.parent / contract.model.file,
+        "mission": prepared.mission_path,
+        "fault": options.fault,
+    }
+    return {name: path for name, path in files.items() if path is not None}
+
+
+def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: RunFolder) -> None:
+    log.append(
+        EventKind.START,
+        START_S,
+        f"{prepared.robot.config.name} with {prepared.policy.contract.name}, mission {prepared.mission.name}",
+        {
+            "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+            "mode": options.mode,
+            "operator": AutoOperator.kind,
+            "seed": options.seed,
+            "hashes": dict(folder.hashes),
+        },
+    )
+    for remark in prepared.remarks:
+        log.append(EventKind.NOTE, START_S, remark)
+
+
+def _fill_inputs(control: ControlCore) -> None:
+    """What the guards cannot measure in lockstep, because it cannot happen there."""
+    inputs = control.inputs
+    inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = 0.0
+    inputs.emergency_stop = False
+    inputs.operator_link_age_s = 0.0
+    # The run works on what it has read; files that change meanwhile do not reach it.
+    inputs.hashes_match = True
+
+
+def _pacer() -> Callable[[float], None]:
+    """Sleeps until the wall clock has gone as far as the virtual one; never tries to catch up a late cycle."""
+    started_s = time.monotonic()
+
+    def pace(now_s: float) -> None:
+        nonlocal started_s
+        late_s = time.monotonic() - started_s - now_s
+        if late_s < 0.0:
+            time.sleep(-late_s)
+        else:
+            started_s += late_s
+
+    return pace

@@ -1,0 +1,137 @@
+"""The control loop: one step from the bytes of the buses to the bytes of the buses. It never waits.
+
+Imports numpy and the standard library only, ours included: no tree, no network, no simulator.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+
+from supervisor.core.exchange import DeviceReport, Snapshot
+from supervisor.core.levels import OperatorAction
+from supervisor.core.ports import Link, RobotPort
+from supervisor.core.robot import RobotConfig
+from supervisor.core.safety import SafetyConfig
+from supervisor.evidence.record import CycleRecorder
+from supervisor.evidence.timing import DurationHistogram
+from supervisor.safety.buses import BusMonitor
+from supervisor.safety.core import SafetyCore
+from supervisor.safety.inputs import GuardInputs
+
+STATISTICS_CYCLES = 10
+"""Bus counters are looked at every so many cycles: 20 ms at 500 Hz, a fiftieth of their window."""
+
+
+class ControlCore:
+    """Reads, guards, decides, writes, records, publishes: once per control cycle, in this order.
+
+    Args:
+        robot: The robot file.
+        safety: Its safety file.
+        port: All its buses and devices.
+        link: To the mission loop and the operator.
+        recorder: Where every cycle is kept.
+        timer_s: The machine's clock, for the cycle's duration only.
+
+    Attributes:
+        inputs: What the guards read besides the measurements; the runtime fills what only it can know (recorder,
+            emergency stop, operator link, clock steps, hashes, loop lag).
+        durations: How long the cycles took.
+    """
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        safety: SafetyConfig,
+        port: RobotPort,
+        link: Link,
+        recorder: CycleRecorder,
+        timer_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._port = port
+        self._link = link
+        self._recorder = recorder
+        self._timer_s = timer_s
+        self._period_s = robot.control_period_s
+        self._safety = SafetyCore(robot, safety)
+        self._buses = BusMonitor()
+        self._statistics = port.statistics()
+        self._cycle = 0
+        self._cycle_us = float("nan")
+        self._inventory: Generator[None, float, tuple[DeviceReport, ...]] | None = None
+        self.inputs: GuardInputs = self._safety.inputs()
+        self.durations = DurationHistogram()
+        self.overruns = 0
+        self.recording_fails = False
+
+    def step(self, now_s: float) -> Snapshot:
+        """Run one cycle.
+
+        Args:
+            now_s: Clock.
+
+        Returns:
+            What was published on the link.
+        """
+        started_s = self._timer_s()
+        port, inputs = self._port, self.inputs
+        state = port.read(now_s)
+        output = self._link.output()
+        if self._cycle % STATISTICS_CYCLES == 0:
+            self._statistics = port.statistics()
+            self._buses.update(inputs, self._statistics, now_s)
+        self._advance_inventory(now_s)
+        inputs.state = state
+        inputs.recorder_ok = self._recorder.is_healthy and not self.recording_fails
+        decision = self._safety.step(inputs, self._link.take_actions(), output, now_s)
+        port.write(decision.actuation, now_s)
+        if decision.inventory_requested:
+            inputs.inventory = ()
+            self._inventory = port.inventory(now_s)
+        snapshot = Snapshot(
+            state=state,
+            board=decision.board,
+            level=decision.level,
+            arming=decision.arming,
+            refusals=decision.refusals,
+            stop=decision.stop,
+            is_at_rest=decision.is_at_rest,
+            applied=decision.actuation.command,
+            inventory=inputs.inventory,
+            drill=decision.drill,
+            gate=decision.gate,
+            buses=self._statistics,
+        )
+        self._link.post_snapshot(snapshot)
+        proposal = None if output is None else output.proposal
+        self._recorder.append(
+            state,
+            decision.board,
+            decision.actuation,
+            decision.arming,
+            None if proposal is None else proposal.command.position_rad,
+            self._cycle_us,
+        )
+        self._cycle += 1
+        elapsed_s = self._timer_s() - started_s
+        self._cycle_us = elapsed_s * 1e6
+        self.durations.add(elapsed_s)
+        if elapsed_s > self._period_s:
+            self.overruns += 1
+        return snapshot
+
+    def cut(self, now_s: float) -> None:
+        """Switch every motor off now, outside a cycle: for a program that is about to end in an error."""
+        decision = self._safety.step(self.inputs, (OperatorAction.CUT,), None, now_s)
+        self._port.write(decision.actuation, now_s)
+
+    def _advance_inventory(self, now_s: float) -> None:
+        """Carry an inventory on a little in each cycle: a device may take its time, the loop may not."""
+        if self._inventory is None:
+            return
+        try:
+            self._inventory.send(now_s)
+        except StopIteration as end:
+            self.inputs.inventory = end.value
+            self._inventory = None

@@ -1,0 +1,219 @@
+"""Everything that happens before a robot is touched: reading, checking, making robot folders and signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from drivers.registry import MOTOR_MAKES, wiring_problems
+from supervisor.core.clock import Clock
+from supervisor.core.errors import ConfigError, Problem, RefusedError
+from supervisor.core.robot import RobotConfig
+from supervisor.core.robot_file import Robot, load_robot
+from supervisor.diagnosis.signature import Signature, load_signature, robot_hash
+from supervisor.policy.checks import GainLimits
+from supervisor.policy.policy import Policy, load_policy
+from supervisor.runtime.locate import config_root, find_mission, find_policy, find_robot
+from supervisor.safety.board import board_problems
+from trees.missions.loader import load_mission
+from trees.missions.schema import Mission
+
+SIGNATURE_FILE = "signature.npz"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Files that were read and have passed every check that needs no motors.
+
+    Attributes:
+        robot: Robot and safety file.
+        policy: The opened policy.
+        policy_path: Its contract.
+        mission: The mission.
+        mission_path: Its file.
+        signature: The robot's signature, None where none was made or the robot has changed since.
+        remarks: What is allowed but worth knowing.
+    """
+
+    robot: Robot
+    policy: Policy
+    policy_path: Path
+    mission: Mission
+    mission_path: Path
+    signature: Signature | None
+    remarks: tuple[str, ...]
+
+
+def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock) -> Prepared:
+    """Read and check everything.
+
+    Args:
+        robot_name: A name or a path; likewise the others.
+        policy_name: The policy.
+        mission_name: The mission.
+        clock: What the policy measures its steps with.
+
+    Raises:
+        ConfigError: Every problem of every file.
+        RefusedError: The files are sound, but the wiring they describe cannot work.
+    """
+    problems: list[Problem] = []
+    robot_path = _collect(problems, lambda: find_robot(robot_name))
+    robot = None if robot_path is None else _collect(problems, lambda: load_robot(robot_path))
+    mission_path = _collect(problems, lambda: find_mission(mission_name))
+    safety = None if robot is None else robot.safety
+    mission = None if mission_path is None else _collect(problems, lambda: load_mission(mission_path, safety))
+    policy_path = _collect(problems, lambda: find_policy(policy_name))
+    policy = None
+    if robot is not None and policy_path is not None:
+        limits = gain_limits(robot.config)
+        policy = _collect(problems, lambda: load_policy(policy_path, robot.config, clock=clock, gain_limits=limits))
+    if robot is not None:
+        problems += board_problems(robot.safety, str(robot.safety_path))
+    if problems or robot is None or policy is None or mission is None or policy_path is None or mission_path is None:
+        raise ConfigError(problems)
+    reasons = wiring_problems(robot.config)
+    if reasons:
+        raise RefusedError(reasons)
+    signature, remarks = read_signature(robot)
+    return Prepared(robot, policy, policy_path, mission, mission_path, signature, remarks)
+
+
+def gain_limits(robot: RobotConfig) -> dict[str, GainLimits]:
+    """Largest stiffness and damping, at the joint, that each joint's motor can be told."""
+    limits: dict[str, GainLimits] = {}
+    for name, joint in robot.joints.items():
+        make = MOTOR_MAKES.get(joint.motor.make)
+        model = make.models.get(joint.motor.model) if make else None
+        if model is not None:
+            squared = joint.gear * joint.gear
+            limits[name] = GainLimits(model.kp_max_nm_per_rad * squared, model.kd_max_nm_s_per_rad * squared)
+    return limits
+
+
+def signature_path(robot: Robot) -> Path:
+    """Where a robot's signature is kept: beside its file."""
+    return robot.path.parent / SIGNATURE_FILE
+
+
+def read_signature(robot: Robot) -> tuple[Signature | None, tuple[str, ...]]:
+    """A robot's signature, if it has one that still fits.
+
+    Returns:
+        The signature, or None with the reason as a remark.
+
+    Raises:
+        ConfigError: The file is damaged.
+    """
+    path = signature_path(robot)
+    advice = f"make one with: handrail signature {robot.path.parent}"
+    if not path.is_file():
+        return None, (f"{robot.config.name} has no signature, so wiring faults will not be named; {advice}",)
+    signature = load_signature(path)
+    model = robot.model_path.read_bytes() if robot.model_path else b""
+    if signature.robot_hash != robot_hash(robot.config, model):
+        return None, (f"{path} was made for another version of the robot and is not used; {advice}",)
+    return signature, ()
+
+
+def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> list[str]:
+    """What `handrail check` finds right; what is wrong is raised.
+
+    Raises:
+        ConfigError: Every problem of every file.
+        RefusedError: The wiring cannot work.
+    """
+    from supervisor.core.clock import WallClock  # noqa: PLC0415
+    from trees.missions.root import create_root  # noqa: PLC0415
+
+    if policy_name is None:
+        robot = load_robot(find_robot(robot_name))
+        problems = board_problems(robot.safety, str(robot.safety_path))
+        if problems:
+            raise ConfigError(problems)
+        reasons = wiring_problems(robot.config)
+        if reasons:
+            raise RefusedError(reasons)
+        mission = load_mission(find_mission(mission_name), robot.safety)
+        create_root(None, mission, robot.safety)
+        _, remarks = read_signature(robot)
+        return [*_facts(robot, mission), *remarks]
+    prepared = prepare(robot_name, policy_name, mission_name, WallClock())
+    create_root(None, prepared.mission, prepared.robot.safety)
+    errors = prepared.policy.golden_errors()
+    golden = f"policy {prepared.policy.contract.name}: {len(errors)} golden pairs, largest error {max(errors):.2e}"
+    return [
+        *_facts(prepared.robot, prepared.mission),
+        golden if errors else f"policy {prepared.policy.contract.name}: no golden pairs to compare with",
+        *prepared.remarks,
+    ]
+
+
+def make_robot(
+    name: str, mjcf: Path, *, make: str, keyframe: str | None, output: Path | None, force: bool
+) -> Sequence[str]:
+    """Make a robot folder from a MuJoCo model.
+
+    Returns:
+        What was made and derived, line by line.
+
+    Raises:
+        ConfigError: The model or an argument cannot be used; nothing was written.
+    """
+    from drivers.sim.new_robot import new_robot  # noqa: PLC0415
+
+    folder = output or config_root() / "robots" / name
+    result = new_robot(name, mjcf, folder, make, keyframe=keyframe, force=force)
+    return [
+        f"made {result.folder} with {len(result.robot.config.joints)} joints on "
+        f"{len({joint.motor.bus for joint in result.robot.config.joints.values()})} buses",
+        *result.remarks,
+        "every threshold in the safety file is derived: read its reasons before you trust it",
+        f"next: handrail signature {result.folder}",
+    ]
+
+
+def write_signature(robot_name: str, processes: int, stream: TextIO) -> str:
+    """Simulate a robot's answers and keep them beside its file.
+
+    Raises:
+        ConfigError: The robot file cannot be used.
+        SimulationError: The robot cannot be simulated.
+    """
+    from drivers.sim.signature import simulate_answers  # noqa: PLC0415
+    from supervisor.diagnosis.making import make_signature  # noqa: PLC0415
+    from supervisor.diagnosis.signature import save_signature  # noqa: PLC0415
+
+    robot = load_robot(find_robot(robot_name))
+
+    def progress(done: int, total: int) -> None:
+        stream.write(f"\r{done} of {total} robots simulated" + ("\n" if done == total else ""))
+        stream.flush()
+
+    signature = make_signature(robot, simulate_answers, workers=processes or None, progress=progress)
+    path = signature_path(robot)
+    save_signature(path, signature)
+    return f"wrote {path}: {len(signature.hypotheses)} hypotheses, {path.stat().st_size / 1000:.0f} kB"
+
+
+def _facts(robot: Robot, mission: Mission) -> list[str]:
+    config = robot.config
+    buses = ", ".join(config.buses)
+    return [
+        f"robot {config.name}: {len(config.joints)} joints on {buses}, {config.control_hz:g} Hz",
+        f"safety {robot.safety_path.name}: {len(robot.safety.guards)} guards",
+        f"mission {mission.name}: {len(mission.stages)} stages",
+    ]
+
+
+def _collect(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """Read something; keep its problems for the common list instead of stopping at the first file."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
