@@ -11,7 +11,7 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -49,6 +49,23 @@ class Document:
         return Problem(self.file, self.line(path), dotted(path), found, allowed)
 
 
+class _NotPlainError(yaml.MarkedYAMLError):
+    """YAML that refers to itself or names a type: a few bytes of it can grow without bound."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Plain scalars, lists and mappings only."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse anchors, aliases and tags before a node is made of them."""
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise _NotPlainError(None, None, "an anchor (&) or an alias (*)", event.start_mark)
+        if getattr(event, "tag", None) is not None:
+            raise _NotPlainError(None, None, "a tag (!)", event.start_mark)
+        return super().compose_node(parent, index)
+
+
 def dotted(path: KeyPath) -> str:
     """`("guards", 2, "limit")` as `guards[2].limit`."""
     text = ""
@@ -81,8 +98,11 @@ def read_document(path: Path) -> Document:
     document = Document(name, None)
     problems: list[Problem] = []
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_PlainLoader)
         document.value = _build(node, (), document, problems)
+    except _NotPlainError as error:
+        line = None if error.problem_mark is None else error.problem_mark.line + 1
+        raise refuse(str(error.problem), "plain values, each written out; text in quotes", line) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
@@ -106,12 +126,11 @@ def _build(node: yaml.Node | None, path: KeyPath, document: Document, problems: 
     if isinstance(node, yaml.MappingNode):
         result: dict[Hashable, object] = {}
         for key_node, value_node in node.value:
-            key: Any = yaml.SafeLoader.construct_object(_constructor(), key_node)
+            key = _scalar(key_node)
             key_line = key_node.start_mark.line + 1
             if not isinstance(key, str):
-                problems.append(
-                    Problem(document.file, key_line, dotted(path), f"the key {key!r}", "a text key (quote it)")
-                )
+                found = f"the key {key.text if isinstance(key, _Unreadable) else _shorten(key)}"
+                problems.append(Problem(document.file, key_line, dotted(path), found, "a text key (quote it)"))
                 continue
             inner = (*path, key)
             if key in result:
@@ -122,15 +141,36 @@ def _build(node: yaml.Node | None, path: KeyPath, document: Document, problems: 
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*path, i), document, problems) for i, item in enumerate(node.value)]
-    value: object = yaml.SafeLoader.construct_object(_constructor(), node)
+    value = _scalar(node)
+    if isinstance(value, _Unreadable):
+        problems.append(Problem(document.file, line, dotted(path), value.text, "a number or a date, or text in quotes"))
+        return None
     if isinstance(value, float) and not math.isfinite(value):
         problems.append(Problem(document.file, line, dotted(path), str(value), "a finite number"))
     return value
 
 
-def _constructor() -> Any:
-    """A fresh safe constructor: only it knows how YAML writes numbers and booleans."""
-    return yaml.SafeLoader("")
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A scalar that is not what it looks like: 0x_, 2026-99-99, five thousand digits, half a character."""
+
+    text: str
+
+
+def _scalar(node: yaml.Node) -> object:
+    """The value of a scalar; only YAML's own constructor knows how it writes numbers and booleans."""
+    if not isinstance(node, yaml.ScalarNode):
+        return _Unreadable("a list or a mapping")
+    if node.tag not in _SCALAR_TAGS:
+        return node.value  # "=" and "<<" have tags of their own; to us they are text
+    try:
+        node.value.encode()
+        return yaml.SafeLoader("").construct_object(node)
+    except ValueError:
+        return _Unreadable(_shorten(node.value))
+
+
+_SCALAR_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "timestamp", "str"))
 
 
 def load_yaml(path: Path, kind: type[T]) -> T:
