@@ -28,7 +28,7 @@ def number(value: float) -> str:
     """A number that YAML reads as a float, with no more digits than anybody needs."""
     text = f"{float(value):.6g}"
     if "e" in text:
-        text = f"{float(value):.9f}".rstrip("0")
+        text = f"{float(value):.9f}".rstrip("0").rstrip(".")
     return text if "." in text else f"{text}.0"
 
 
