@@ -70,7 +70,7 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
     for key in ("control_hz", "motor_timeout_s"):
         if getattr(robot, key) <= 0.0:
             yield wrong((key,), getattr(robot, key), "a number above 0")
-    if robot.motor_timeout_s < 3.0 * robot.control_period_s:
+    if robot.control_hz > 0.0 and robot.motor_timeout_s < 3.0 * robot.control_period_s:
         yield wrong(
             ("motor_timeout_s",),
             robot.motor_timeout_s,
