@@ -97,7 +97,6 @@ class SafetyCore:
         self._drill_report: DrillReport | None = None
         self._clears_faults = False
         self._wants_inventory = False
-        self._previous: RobotState | None = None
         self._rows = safety.rows_by_id()
         self._has_failed = False
 
@@ -148,7 +147,6 @@ class SafetyCore:
         if severity.stop is not None and not gate.is_finished:
             severity.fall_through(can_follow=_can_follow(inputs), now_s=now_s)
         actuation = self._actuate(inputs, state, output, now_s)
-        self._previous = state
         return self._decision(board, actuation, is_at_rest)
 
     def _complete(self, inputs: GuardInputs, output: MissionOutput | None, now_s: float) -> None:
@@ -156,8 +154,6 @@ class SafetyCore:
         newest = self._gate.newest
         inputs.now_s = now_s
         inputs.output = output
-        inputs.previous = self._previous
-        inputs.drive = newest.drive
         inputs.applied = newest.command if newest.drive is Drive.COMMAND and self._gate.mode in _STIFF else None
         inputs.arming = self._arming
         inputs.expects_power = self._gate.mode in _STIFF

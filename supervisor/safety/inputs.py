@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supervisor.core.command import Drive, JointCommand
+from supervisor.core.command import JointCommand
 from supervisor.core.exchange import DeviceReport, MissionOutput
 from supervisor.core.joints import Vector
 from supervisor.core.levels import ArmingState
@@ -18,88 +18,112 @@ VELOCITY, TORQUE, TRACKING, JUMP, POSITION, TEMPERATURE, AGE, FAULT, DISABLED = 
 
 ROWS = 9
 
+LONG_AGO_S = -1e9
+"""Stands in for "never" where the difference of two stamps is needed: the difference of two infinities is NaN."""
 
-@dataclass(slots=True)
+
 class JointTable:
     """Per-joint quantities of one cycle, reduced to the worst joint of each.
 
-    The table is filled with a dozen array operations, so that no guard has to do arithmetic on arrays.
-    NaN counts as the worst: a reduction never hides it.
+    Filled with a dozen array operations, so that no guard has to do arithmetic on arrays. NaN counts as the worst: a
+    reduction never hides it.
+
+    Args:
+        robot: Whose limits.
 
     Attributes:
-        minimum_rad, maximum_rad, velocity_rad_per_s, torque_nm: (n,) limits of the robot file.
-        values: (ROWS, n) quantities of this cycle; the rows are named above.
+        velocity_rad_per_s, torque_nm: (n,) limits of the robot file.
+        rows: ROWS vectors (n,) of this cycle, named above.
         worst: Index of the worst joint of each row.
-        period_s: Control period: the shortest time in which a position may have changed.
     """
 
-    minimum_rad: Vector
-    maximum_rad: Vector
-    velocity_rad_per_s: Vector
-    torque_nm: Vector
-    period_s: float
-    values: Vector
-    worst: list[int]
-    spare: Vector
-    rows: list[Vector]
-    signed: Vector
+    __slots__ = (
+        "_disabled",
+        "_elapsed",
+        "_faulty",
+        "_last_position",
+        "_last_stamp",
+        "_long_ago",
+        "_maximum",
+        "_minimum",
+        "_now",
+        "_period",
+        "_signed",
+        "_spare",
+        "_stamp",
+        "_status",
+        "_values",
+        "rows",
+        "torque_nm",
+        "velocity_rad_per_s",
+        "worst",
+    )
 
-    @classmethod
-    def of(cls, robot: RobotConfig) -> JointTable:
-        """An empty table with the limits of a robot file."""
+    def __init__(self, robot: RobotConfig) -> None:
         count = len(robot.order)
-        values = np.full((ROWS, count), np.nan)
-        return cls(
-            robot.position_minimum_rad,
-            robot.position_maximum_rad,
-            robot.vector("velocity_rad_per_s"),
-            robot.vector("torque_nm"),
-            robot.control_period_s,
-            values,
-            [0] * ROWS,
-            np.zeros(count),
-            list(values),
-            values[: JUMP + 1],
-        )
+        self.velocity_rad_per_s = robot.vector("velocity_rad_per_s")
+        self.torque_nm = robot.vector("torque_nm")
+        self._minimum, self._maximum = robot.position_minimum_rad, robot.position_maximum_rad
+        self._values = np.full((ROWS, count), np.nan)
+        self._signed = self._values[: JUMP + 1]
+        self.rows: list[Vector] = list(self._values)
+        self.worst = [-1] * ROWS
+        # Operands are whole vectors: an array operation with a Python number costs twice as much.
+        self._period = np.full(count, robot.control_period_s)
+        self._long_ago = np.full(count, LONG_AGO_S)
+        self._faulty = np.full(count, int(MotorStatus.FAULT))
+        self._disabled = np.full(count, int(MotorStatus.DISABLED))
+        self._now, self._spare, self._elapsed = np.zeros(count), np.zeros(count), np.zeros(count)
+        self._stamp, self._last_stamp = self._long_ago.copy(), self._long_ago.copy()
+        self._last_position = np.full(count, np.nan)
+        self._status = b""
 
-    def fill(self, state: RobotState, previous: RobotState, applied: JointCommand | None) -> None:
+    def fill(self, state: RobotState, applied: JointCommand | None, now_s: float) -> None:
         """Compute all rows.
 
         Args:
             state: This cycle's measurements.
-            previous: Those of the cycle before; in the first cycle, the same.
-            applied: The impedance command in force, None while the motors are not commanded.
+            applied: The impedance command in force, None while positions are not commanded.
+            now_s: Clock.
 
         Raises:
             ValueError: An array does not have one value per joint.
         """
-        rows, spare, q = self.rows, self.spare, state.position_rad
-        np.divide(state.velocity_rad_per_s, self.velocity_rad_per_s, out=rows[VELOCITY])
-        np.divide(state.torque_nm, self.torque_nm, out=rows[TORQUE])
+        rows, spare, elapsed, q = self.rows, self._spare, self._elapsed, state.position_rad
+        np.divide(state.velocity_rad_per_s, self.velocity_rad_per_s, rows[VELOCITY])
+        np.divide(state.torque_nm, self.torque_nm, rows[TORQUE])
         if applied is None:
             rows[TRACKING].fill(0.0)
         else:
-            np.subtract(applied.position_rad, q, out=rows[TRACKING])
-        # A reading may be several periods apart from the one before; fmax turns "never minus never" into one period.
-        np.subtract(q, previous.position_rad, out=rows[JUMP])
-        np.maximum(previous.motor_stamp_s, -1e9, out=spare)
-        np.subtract(state.motor_stamp_s, spare, out=spare)
-        np.fmax(spare, self.period_s, out=spare)
-        np.multiply(spare, self.velocity_rad_per_s, out=spare)
-        np.divide(rows[JUMP], spare, out=rows[JUMP])
-        np.abs(self.signed, out=self.signed)
-        np.subtract(q, self.maximum_rad, out=rows[POSITION])
-        np.subtract(self.minimum_rad, q, out=spare)
-        np.maximum(rows[POSITION], spare, out=rows[POSITION])
+            np.subtract(applied.position_rad, q, rows[TRACKING])
+        # A step is judged over the time between the two readings, which is longer where a reply was lost.
+        np.subtract(q, self._last_position, rows[JUMP])
+        np.maximum(state.motor_stamp_s, self._long_ago, self._stamp)
+        np.subtract(self._stamp, self._last_stamp, elapsed)
+        np.fmax(elapsed, self._period, elapsed)
+        np.multiply(elapsed, self.velocity_rad_per_s, elapsed)
+        np.divide(rows[JUMP], elapsed, rows[JUMP])
+        self._last_position[:] = q
+        self._stamp, self._last_stamp = self._last_stamp, self._stamp
+        np.abs(self._signed, self._signed)
+        np.subtract(q, self._maximum, rows[POSITION])
+        np.subtract(self._minimum, q, spare)
+        np.maximum(rows[POSITION], spare, rows[POSITION])
         rows[TEMPERATURE][:] = state.temperature_degc
-        np.subtract(state.now_s, state.motor_stamp_s, out=rows[AGE])
-        np.equal(state.motor_status, MotorStatus.FAULT, out=rows[FAULT])
-        np.equal(state.motor_status, MotorStatus.DISABLED, out=rows[DISABLED])
-        self.worst = self.values.argmax(axis=1).tolist()
+        self._now.fill(now_s)
+        np.subtract(self._now, state.motor_stamp_s, rows[AGE])
+        status = state.motor_status.tobytes()
+        if status != self._status:
+            np.equal(state.motor_status, self._faulty, rows[FAULT])
+            np.equal(state.motor_status, self._disabled, rows[DISABLED])
+            self._status = status
+        self.worst = self._values.argmax(1).tolist()
 
     def clear(self) -> None:
         """Forget everything: every row reads as NaN."""
-        self.values.fill(np.nan)
+        self._values.fill(np.nan)
+        self._last_position.fill(np.nan)
+        self._status = b""
         self.worst = [-1] * ROWS
 
 
@@ -129,9 +153,7 @@ class GuardInputs:
         now_s: Time of this cycle.
         period_s: Control period.
         output: Newest output of the mission, None before the first.
-        previous: Measurements of the cycle before.
-        applied: Impedance command written last, None unless it was written with `Drive.COMMAND`.
-        drive: What was written last.
+        applied: Impedance command written last, None unless it commanded positions.
         arming: State of arming before this cycle's decisions.
         running_since_s: When RUNNING began; infinite while it has not.
         expects_power: True while a motor that is off is a fault: armed, running, holding or settling.
@@ -159,9 +181,7 @@ class GuardInputs:
     foreign_commands: int = 0
     now_s: float = 0.0
     output: MissionOutput | None = None
-    previous: RobotState | None = None
     applied: JointCommand | None = None
-    drive: Drive = Drive.POLL
     arming: ArmingState = ArmingState.DISARMED
     running_since_s: float = float("inf")
     expects_power: bool = False
@@ -174,7 +194,7 @@ class GuardInputs:
     @classmethod
     def of(cls, robot: RobotConfig) -> GuardInputs:
         """Inputs for one robot, with nothing measured yet."""
-        return cls(period_s=robot.control_period_s, joints=JointTable.of(robot))
+        return cls(period_s=robot.control_period_s, joints=JointTable(robot))
 
     def newest(self) -> RobotState:
         """The newest measurements.
@@ -196,7 +216,7 @@ class GuardInputs:
         joints = self.joints
         try:
             state = self.newest()
-            joints.fill(state, self.previous or state, self.applied)
+            joints.fill(state, self.applied, self.now_s)
             self.imu_stale = not self.now_s - state.imu.stamp_s <= imu_age_limit_s
             self.motors_stale = not joints.rows[AGE].item(joints.worst[AGE]) <= motor_age_limit_s
         except Exception:  # noqa: BLE001  Whatever the state is made of: the guards must see that it is unusable.
