@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +32,7 @@ MissionOption = Annotated[str, typer.Option("--mission", metavar="MISSION", help
 
 
 @contextmanager
-def _exit_codes() -> Iterator[None]:
+def _exit_codes() -> Generator[None]:
     """Turn our errors into messages and exit codes."""
     try:
         yield
@@ -44,6 +45,14 @@ def _exit_codes() -> Iterator[None]:
     except HandrailError as error:
         typer.echo(f"handrail: {error}", err=True)
         raise typer.Exit(EXIT_INTERNAL) from None
+
+
+def _print_report(folder: Path) -> None:
+    from supervisor.evidence.report import report_text
+
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else 110
+    typer.echo(report_text(folder, width=width, color=is_terminal), nl=False)
 
 
 @app.command()
@@ -87,9 +96,7 @@ def run(
         if as_json:
             typer.echo(json.dumps(result.summary, indent=1))
         else:
-            from supervisor.evidence.report import print_report
-
-            print_report(result.folder)
+            _print_report(result.folder)
         raise typer.Exit(result.exit_code)
 
 
@@ -130,9 +137,7 @@ def tree(
 def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
     """Tell what happened in a run and why."""
     with _exit_codes():
-        from supervisor.evidence.report import print_report
-
-        print_report(run_folder)
+        _print_report(run_folder)
 
 
 @app.command()

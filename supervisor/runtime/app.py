@@ -98,12 +98,11 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
 
 def _run(options: RunOptions, progress: Progress) -> RunResult:
     if options.mode != "sim":
-        raise RefusedError(
-            [
-                f"--{options.mode.replace('_', '-')} needs control in a process of its own and an operator at hand, "
-                "which this version does not have yet: it runs the simulated robot only (see LIMITATIONS.md)"
-            ]
+        reason = (
+            f"--{options.mode.replace('_', '-')} needs control in a process of its own and an operator at hand, "
+            "which this version does not have yet: it runs the simulated robot only (see LIMITATIONS.md)"
         )
+        raise RefusedError([reason])
     from drivers.robot_io import RobotIO  # noqa: PLC0415
     from drivers.sim.faults import load_faults  # noqa: PLC0415
     from drivers.sim.world import SimulatedWorld  # noqa: PLC0415
@@ -166,7 +165,7 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
         except HandrailError as error:
             failure = str(error)
             control.cut(clock.now_s())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke, the motors go off and the record is closed
             _LOG.exception("the run broke")
             failure = f"{type(error).__name__}: {error}"
             control.cut(clock.now_s())
@@ -184,6 +183,7 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
             fault_name=port.fault_name,
             policy_durations=policy.durations,
             tick_durations=run.tick_durations,
+            has_moved=run.has_moved,
             was_interrupted=run.was_interrupted,
             failure=failure or mission.failure or ("the run took too long" if run.ran_out_of_time else ""),
             drawing=root,

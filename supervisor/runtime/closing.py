@@ -44,6 +44,7 @@ class Closing:
         fault_name: The make's name of a motor's fault code.
         policy_durations: Of the policy's steps.
         tick_durations: Of the mission's ticks.
+        has_moved: Whether the robot ever followed a proposal.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke the program, "" when nothing did.
         drawing: The mission's tree.
@@ -59,6 +60,7 @@ class Closing:
     fault_name: Callable[[int, int], str]
     policy_durations: DurationHistogram
     tick_durations: DurationHistogram
+    has_moved: bool
     was_interrupted: bool
     failure: str
     drawing: py_trees.behaviour.Behaviour
@@ -72,7 +74,7 @@ def outcome_of(closing: Closing) -> Outcome:
     if closing.was_interrupted or (stop is not None and stop.guard == "operator"):
         return "operator_stop"
     if stop is not None:
-        return "guard_stop" if closing.context.has_moved else "refused"
+        return "guard_stop" if closing.has_moved else "refused"
     outcomes: dict[MissionResult, Outcome] = {
         MissionResult.COMPLETED: "completed",
         MissionResult.REFUSED: "refused",

@@ -1,4 +1,4 @@
-"""Turns what changed between two snapshots into events. Looked at once per control cycle; cheap when nothing changed."""
+"""Turns what changed between two snapshots into events. Called once per control cycle, so cheap when nothing did."""
 
 from __future__ import annotations
 

@@ -74,6 +74,7 @@ class LockstepRun:
         self._is_mission_alive = True
         self._is_mission_stalled = False
         self.tick_durations = DurationHistogram()
+        self.has_moved = False
         self.was_interrupted = False
         self.ran_out_of_time = False
 
@@ -107,6 +108,7 @@ class LockstepRun:
     def _tick(self, snapshot: Snapshot, now_s: float) -> None:
         """What happens at the mission's rate."""
         loops = self._loops
+        self.has_moved = self.has_moved or snapshot.arming is ArmingState.RUNNING
         self._suffer(now_s)
         self._obey_interrupts(snapshot, now_s)
         loops.operator.tick(now_s)

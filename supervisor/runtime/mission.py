@@ -61,7 +61,7 @@ class MissionCore:
         """End every running leaf. Leaves command nothing when they end."""
         try:
             self._root.stop(py_trees.common.Status.INVALID)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a leaf that cannot end must not keep the run from ending
             _LOG.exception("a leaf failed to end")
 
     def _give_up(self, error: Exception) -> None:

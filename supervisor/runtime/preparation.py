@@ -168,9 +168,10 @@ def make_robot(
 
     folder = output or config_root() / "robots" / name
     result = new_robot(name, mjcf, folder, make, keyframe=keyframe, force=force)
+    joints = result.robot.config.joints
+    buses = {joint.motor.bus for joint in joints.values()}
     return [
-        f"made {result.folder} with {len(result.robot.config.joints)} joints on "
-        f"{len({joint.motor.bus for joint in result.robot.config.joints.values()})} buses",
+        f"made {result.folder} with {len(joints)} joints on {len(buses)} buses",
         *result.remarks,
         "every threshold in the safety file is derived: read its reasons before you trust it",
         f"next: handrail signature {result.folder}",
