@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, wiring_problems
+from supervisor.core.robot import CanBusConfig, ImuConfig, RobotConfig, SerialBusConfig
+from tests.drivers.fake_devices import joint, robot_config
+
+
+def problems_of(**changes: object) -> list[str]:
+    """Problems of a robot with one joint that is changed in one way."""
+    return wiring_problems(robot_config({"knee": replace(joint("can0", 1), **changes)}))
+
+
+def test_a_robot_that_can_work_has_no_problems() -> None:
+    assert wiring_problems(robot_config()) == []
+
+
+def test_every_make_has_models_and_possible_ids() -> None:
+    for make in MOTOR_MAKES.values():
+        assert make.models
+        assert make.id_range[0] < make.id_range[1]
+    assert all(make.frame_bytes for make in IMU_MAKES.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"position_rad": (-12.6, 1.0)}, "position_rad with offset_rad asks 12.6 rad"),
+        ({"position_rad": (-12.0, 1.0), "offset_rad": -0.6}, "asks 12.6 rad"),
+        ({"position_rad": (-2.0, 2.0), "gear": 7.0}, "asks 14 rad of the motor (gear 7)"),
+        ({"velocity_rad_per_s": 46.0}, "velocity_rad_per_s asks 46 rad/s"),
+        ({"torque_nm": 55.0}, "torque_nm asks 55 N·m"),
+        ({"torque_nm": 30.0, "gear": 0.5}, "torque_nm asks 60 N·m"),
+        ({"kp_nm_per_rad": 501.0}, "kp_nm_per_rad asks 501"),
+        ({"kd_nm_s_per_rad": 5.1}, "kd_nm_s_per_rad asks 5.1"),
+        ({"kp_nm_per_rad": 200.0, "gear": 0.5}, "kp_nm_per_rad asks 800"),
+    ],
+)
+def test_what_the_messages_cannot_carry_is_named(changes: dict[str, object], expected: str) -> None:
+    found = problems_of(**changes)
+    assert any(expected in problem for problem in found), found
+    assert all(problem.startswith("joint knee: ") for problem in found)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"position_rad": (-12.5, 12.5)},
+        {"velocity_rad_per_s": 45.0},
+        {"torque_nm": 54.0},
+        {"kp_nm_per_rad": 500.0},
+        {"kd_nm_s_per_rad": 5.0},
+        {"torque_nm": 100.0, "gear": 2.0},
+        {"kp_nm_per_rad": 1900.0, "gear": 2.0},
+    ],
+)
+def test_a_limit_itself_is_allowed(changes: dict[str, object]) -> None:
+    assert problems_of(**changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"make": "acme"}, "unknown make 'acme'; known: damiao"),
+        ({"model": "DM1"}, "unknown model 'DM1' of damiao; known: DM3507"),
+        ({"id": 0}, "id 0 is not possible; allowed: 1 to 2046"),
+        ({"feedback_id": 0}, "feedback_id 0 is not possible"),
+        ({"id": 2047}, "id 2047"),
+        ({"feedback_id": 1}, "which is the id knee listens to"),
+    ],
+)
+def test_a_motor_that_cannot_be_is_named(changes: dict[str, object], expected: str) -> None:
+    config = joint("can0", 1)
+    found = problems_of(motor=replace(config.motor, **changes))
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def loaded(motors: int, control_hz: float, bitrate_bps: int = 1_000_000) -> RobotConfig:
+    joints = {f"j{i}": joint("can0", i) for i in range(1, motors + 1)}
+    buses = {"can0": CanBusConfig("can", "virtual", "0", bitrate_bps), "imu0": SerialBusConfig("serial", "", 921_600)}
+    return robot_config(joints, control_hz=control_hz, buses=buses)
+
+
+@pytest.mark.parametrize(
+    ("motors", "control_hz", "fits"),
+    [(3, 500.0, True), (5, 500.0, True), (6, 500.0, False), (12, 200.0, True), (12, 400.0, False), (1, 2592.0, True)],
+)
+def test_bus_load_is_held_against_the_worst_case(motors: int, control_hz: float, fits: bool) -> None:
+    # 270 bits per motor and cycle at worst; 70 % of 1 Mbit/s.
+    assert (270 * motors * control_hz <= 700_000) == fits
+    assert (wiring_problems(loaded(motors, control_hz)) == []) == fits
+
+
+def test_an_overloaded_bus_is_explained_with_arithmetic_and_a_way_out() -> None:
+    (problem,) = wiring_problems(loaded(7, 500.0))
+    assert problem.startswith("bus can0: 7 motors at 500 Hz need 1890 bits x 500 / 1000000 bit/s = 94% at worst")
+    assert "keep 5 motors here and move j6, j7 to another bus" in problem
+    assert "lower control_hz to 370" in problem
+    assert wiring_problems(loaded(7, 370.0)) == []
+    assert wiring_problems(loaded(5, 500.0)) == []
+
+
+def test_a_bus_too_slow_for_one_motor_says_so() -> None:
+    (problem,) = wiring_problems(loaded(1, 500.0, 125_000))
+    assert "keep 0 motors here" in problem
+    (problem,) = wiring_problems(loaded(1, 500.0, 0))
+    assert "bitrate_bps 0" in problem
+
+
+def imu(**changes: object) -> ImuConfig:
+    return replace(ImuConfig("hipnuc", "imu0", "hi91", 250.0, (1.0, 0.0, 0.0, 0.0)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "baud_bps", "expected"),
+    [
+        ({}, 115_200, "hi91 at 250 Hz is 82 bytes x 10 bits x 250 = 205000 bit/s; imu0 has 115200"),
+        ({"make": "acme"}, 921_600, "unknown make 'acme'"),
+        ({"packet": "hi92"}, 921_600, "unknown packet 'hi92' of hipnuc; known: hi91, hi83"),
+        ({"bus": "can0"}, 921_600, "'can0' is not a serial bus"),
+    ],
+)
+def test_an_inertial_unit_that_cannot_work_is_named(changes: dict[str, object], baud_bps: int, expected: str) -> None:
+    buses = {"can0": CanBusConfig("can", "virtual", "0", 1_000_000), "imu0": SerialBusConfig("serial", "", baud_bps)}
+    (problem,) = wiring_problems(robot_config({"knee": joint("can0", 1)}, imu=imu(**changes), buses=buses))
+    assert problem.startswith("imu: ")
+    assert expected in problem
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    joints = {"a": replace(joint("can0", 1), torque_nm=99.0), "b": replace(joint("can0", 2), kp_nm_per_rad=999.0)}
+    assert len(wiring_problems(robot_config(joints, imu=imu(make="acme")))) == 3
