@@ -86,10 +86,9 @@ def _find(name_or_path: str, what: str, root: Path, inside: str) -> Path:
                 return candidate / inside
         except (OSError, ValueError):  # a name that no file system takes: too long, or with a zero in it
             break
-    if not is_word and given.is_dir() and inside:
-        raise ConfigError([Problem(name_or_path, None, "", f"a folder without {inside}", f"a folder with {inside}")])
-    names = known(root.name)
-    raise ConfigError([Problem(name_or_path or '""', None, "", f"no such {what}", _allowed(what, names))])
+    is_folder = bool(name_or_path) and bool(inside) and not is_word and given.is_dir()
+    found = f"a folder without {inside}" if is_folder else f"no such {what}"
+    raise ConfigError([Problem(name_or_path or '""', None, "", found, _allowed(what, known(root.name)))])
 
 
 def _allowed(what: str, names: Sequence[str]) -> str:
