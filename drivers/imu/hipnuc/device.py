@@ -141,14 +141,15 @@ class HipnucImu:
         stamp_s: float,
     ) -> ImuReading:
         """A reading in the base frame from one in the unit's frame; NaN stays NaN, a zero quaternion becomes NaN."""
-        motion = np.array((acc, gyro), dtype=np.float64)
-        motion *= self._scale
-        motion = motion @ self._rotation_t
-        motion.setflags(write=False)
         w, x, y, z = quat
         norm = math.sqrt(w * w + x * x + y * y + z * z)
-        orientation: Vector = self._mounting @ np.array(quat, dtype=np.float64)
-        orientation *= 1.0 / norm if norm > 0.0 else _NAN
+        motion = np.array((acc, gyro), dtype=np.float64)
+        motion *= self._scale
+        with np.errstate(invalid="ignore"):  # infinity times zero: NaN is what is wanted, without a warning
+            motion = motion @ self._rotation_t
+            orientation: Vector = self._mounting @ np.array(quat, dtype=np.float64)
+            orientation *= 1.0 / norm if norm > 0.0 else _NAN
+        motion.setflags(write=False)
         w, x, y, z = orientation.tolist()
         gravity: Vector = np.array(
             (2.0 * (w * y - x * z), -2.0 * (y * z + w * x), 2.0 * (x * x + y * y) - 1.0), dtype=np.float64
