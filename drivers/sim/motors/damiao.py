@@ -103,7 +103,6 @@ class DamiaoMotors:
         self._held: Vector = np.zeros(n)
         self._zero: Vector = np.array([joint.offset_rad * joint.gear * joint.direction for joint in joints])
         """What each motor's encoder reads at its joint's zero."""
-        self._is_sensed = False
         self._learn_registers()
         self._learn_conditions()
 
@@ -114,7 +113,6 @@ class DamiaoMotors:
     ) -> list[list[Frame]]:
         """Act on what the host sent, and answer. See `SimulatedMotors.exchange`."""
         self._sense(position_rad, velocity_rad_per_s)
-        self._is_sensed = True
         motors: list[int] = []
         commands: list[bytes] = []
         answers: list[list[Answer]] = []
@@ -226,9 +224,7 @@ class DamiaoMotors:
         """(n,) joint torques for one physics step. The same array every time."""
         if now_s > self._deadline_s:
             self._expire(now_s)
-        if not self._is_sensed:
-            self._sense(position_rad, velocity_rad_per_s)
-        self._is_sensed = False
+        self._sense(position_rad, velocity_rad_per_s)
         motion, target, error = self._motion, self._target, self._error
         torque = motion[2]
         np.subtract(target[:2], motion[:2], out=error)
