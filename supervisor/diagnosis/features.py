@@ -18,7 +18,10 @@ from supervisor.core.moves import Move, MovePlan
 from supervisor.core.signature import Samples
 
 AT_DEFAULT_RAD = 0.05
-"""A robot standing still this close to its default pose is a baseline, whatever the stage was for."""
+"""A robot that holds still this close to its default pose is a baseline, whatever the stage was for."""
+
+STILL_RAD = 0.02
+"""A held joint stays within this while it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +84,26 @@ def features(samples: Samples, plan: MovePlan, joints: int) -> Vector:
     return np.concatenate(parts)
 
 
-def resting_features(samples: Samples, plan: MovePlan, order: JointOrder, default_rad: Vector) -> Vector:
+def resting_features(samples: Samples, plan: MovePlan, order: JointOrder, default_rad: Vector | None) -> Vector:
     """Features of a stage that stands still at the default pose on the gantry (`stand`, `zero_action`).
 
-    Only the gantry's baseline can be filled; everything is NaN when the robot does not stand still there.
+    Only the gantry's baseline can be filled; everything is NaN when the robot does not hold still there.
+
+    Args:
+        samples: The stage's recording.
+        plan: The moves.
+        order: Joint order.
+        default_rad: (n,) the default pose, or None to take any pose that is held: a joint that cannot get to its
+            default pose tells as much as one that does, as long as it is told to go there.
     """
     recent = samples.time_s >= samples.time_s[-1] - plan.baseline_s if len(samples.time_s) else np.zeros(0, bool)
     empty = np.full(sum(block.size for block in layout(plan, len(order))), np.nan)
     position = samples.position_rad[recent]
     if len(position) < 5 or Support.GANTRY not in supports_of(plan):
         return empty
-    if np.abs(position.mean(axis=0) - default_rad).max() > AT_DEFAULT_RAD or np.ptp(position, axis=0).max() > 0.02:
+    if np.ptp(position, axis=0).max() > STILL_RAD:
+        return empty
+    if default_rad is not None and np.abs(position.mean(axis=0) - default_rad).max() > AT_DEFAULT_RAD:
         return empty
     renamed = Samples(
         time_s=samples.time_s[recent],
