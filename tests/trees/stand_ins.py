@@ -241,6 +241,13 @@ class Bench:
             self.now_s += TICK_S
         return node.status.value.lower()  # type: ignore[attr-defined]
 
+    def tick_to_end(self, node: object, ticks: int) -> str:
+        """Tick until the node is no longer running, or so many times."""
+        for _ in range(ticks):
+            if (status := self.tick(node)) != "running":
+                return status
+        return "running"
+
     def run(self, node: object, limit_s: float, **changes: object) -> float:
         """Tick until the node is no longer running; returns how long that took in seconds."""
         began_s = self.now_s

@@ -39,7 +39,8 @@ class Settle(Leaf):
         if self._asked_s is None:
             return SUCCESS
         waited_s = self.context.now_s - self._asked_s
-        if waited_s >= ANSWER_S and self.context.snapshot.is_at_rest:
+        snapshot = self.context.snapshot
+        if waited_s >= ANSWER_S and (snapshot.is_at_rest or snapshot.arming is ArmingState.DISARMED):
             return SUCCESS
         if waited_s > SETTLE_TIMEOUT_S:
             # Nothing gentler is left; and a mission that cannot end must not stay open.

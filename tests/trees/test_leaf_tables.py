@@ -1,0 +1,501 @@
+"""A table of ticks for every leaf: success, slow, refused, faulty and raising, against mocked ports."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import trees
+from supervisor.core.exchange import DeviceReport, DrillReport, Knobs, Request
+from supervisor.core.guard import GuardBoard
+from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction, Support
+from supervisor.core.report import Criterion
+from tests.trees.stand_ins import Bench, make_board, make_reading, make_row, make_stop
+from trees.actions.dwell import Dwell
+from trees.actions.ending import EndMission, SafeBranch, Settle, Wait
+from trees.actions.operator import Arm, AskOperator, ChangeSupport, Confirm, Start
+from trees.actions.policy import RunPolicy, WatchPolicy, WatchSensors
+from trees.actions.poses import HoldPose, MoveToPose, SingleJointMoves
+from trees.actions.preflight import RunDrill, TakeInventory
+from trees.base import Condition, Leaf
+from trees.conditions.guards import GuardIsOk
+from trees.conditions.state import (
+    IsArmed,
+    IsMissionOpen,
+    IsRunning,
+    NoStopLatched,
+    StageIsPassed,
+    SupportIs,
+)
+from trees.context import MissionContext, MissionResult, StageHead
+from trees.missions.schema import Duration, Segment
+from trees.stages.parts import EnterStage, JudgeStage
+
+CRITERION = Criterion("tilt_max_rad", "<=", 0.2, "a test's number")
+HEAD = StageHead("stand", "stand", Knobs(), 10.0, True, {}, (CRITERION,))
+
+Change = Callable[[Bench], object]
+Step = tuple[int, dict[str, object] | Change, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what is done to the ports, for how many ticks, and the status after the last of them."""
+
+    case: str
+    make: Callable[[Bench], Leaf]
+    steps: list[Step]
+    says: str = ""
+    fault: str = ""
+    open_stage: bool = True
+
+
+@dataclass(slots=True)
+class Table:
+    rows: list[Row] = field(default_factory=list[Row])
+
+    def add(self, case: str, make: Callable[[Bench], Leaf], *steps: Step, **more: object) -> None:
+        self.rows.append(Row(case, make, list(steps), **more))  # type: ignore[arg-type]
+
+
+def dwell(minimum_s: float = 0.1, maximum_s: float = 0.1, stable_s: float | None = None) -> Dwell:
+    return Dwell(Duration(minimum_s, maximum_s, stable_s), (CRITERION,))
+
+
+def put(target: str, name: str, value: object) -> Change:
+    """A change to a mocked port: `put("judge", "error", ValueError())`."""
+    return lambda bench: setattr(getattr(bench, target), name, value)
+
+
+def silence(bench: Bench) -> None:
+    bench.operator.is_silent = True
+
+
+def raising(port: str) -> Change:
+    return put(port, "error", OSError("wire cut"))
+
+
+RUNNING, ARMED, DISARMED = ArmingState.RUNNING, ArmingState.ARMED, ArmingState.DISARMED
+CHECKING, STOPPED = ArmingState.CHECKING, ArmingState.STOPPED
+WIRE_CUT = "OSError: wire cut"
+
+
+def report(*problems: str, answered: bool = True) -> DeviceReport:
+    return DeviceReport("hip", "can0", answered, problems, {})
+
+
+TABLE = Table()
+
+# Operator
+ask = lambda b: AskOperator("Ask", "Do it.", OperatorAction.CONFIRM, b.context, b.motion)  # noqa: E731
+TABLE.add("success", ask, (1, {}, "success"))
+TABLE.add(
+    "slow", ask, (1, silence, "running"), (100, {}, "running"), (1, put("operator", "is_silent", False), "success")
+)
+TABLE.add("raising", ask, (1, raising("operator"), "failure"), fault=WIRE_CUT)
+
+confirm = lambda b: Confirm("rollout", b.context, b.motion)  # noqa: E731
+TABLE.add("success", confirm, (1, {}, "success"))
+TABLE.add("slow", confirm, (50, silence, "running"), says="operator: Confirm to begin rollout.")
+TABLE.add("raising", confirm, (1, raising("operator"), "failure"), fault=WIRE_CUT)
+
+change = lambda b: ChangeSupport(Support.LOWERED, b.context, b.motion)  # noqa: E731
+TABLE.add("success", change, (1, {}, "success"))
+TABLE.add(
+    "there already", change, (1, lambda b: (silence(b), put("context", "support", Support.LOWERED)(b)), "success")
+)
+TABLE.add("slow", change, (50, silence, "running"), says="operator: Lower the robot until its feet carry")
+TABLE.add("raising", change, (1, raising("operator"), "failure"), fault=WIRE_CUT)
+
+arm = lambda b: Arm(b.context, b.motion)  # noqa: E731
+TABLE.add("success", arm, (2, {"arming": DISARMED}, "running"), (1, {"arming": ARMED}, "success"))
+TABLE.add("running already", arm, (1, lambda b: (silence(b), b.changes.update(arming=RUNNING)), "success"))
+TABLE.add("slow", arm, (2, {"arming": DISARMED}, "running"), (500, {"arming": CHECKING}, "running"))
+TABLE.add("never armed", arm, (800, {"arming": CHECKING}, "failure"), says="still checking after 15.0 s")
+TABLE.add(
+    "refused", arm, (5, {"arming": DISARMED}, "running"),
+    (20, {"arming": DISARMED, "refusals": ("tilt is violated", "no drill yet")}, "failure"),
+    says="refused: tilt is violated; no drill yet",
+)  # fmt: skip
+TABLE.add(
+    "nobody there", arm, (1, lambda b: (silence(b), b.changes.update(arming=DISARMED)), "running"), (500, {}, "running")
+)
+TABLE.add(
+    "raising",
+    arm,
+    (1, lambda b: (raising("operator")(b), b.changes.update(arming=DISARMED)), "failure"),
+    fault=WIRE_CUT,
+)
+
+begin = lambda b: Start(b.context, b.motion)  # noqa: E731
+TABLE.add("success", begin, (2, {"arming": ARMED}, "running"), (1, {"arming": RUNNING}, "success"))
+TABLE.add("slow", begin, (200, {"arming": ARMED}, "running"))
+TABLE.add(
+    "refused",
+    begin,
+    (20, {"arming": DISARMED, "refusals": ("start came too late",)}, "failure"),
+    says="start came too late",
+)
+TABLE.add("stopped", begin, (20, {"arming": STOPPED}, "failure"), says="refused: the robot is stopped")
+TABLE.add(
+    "raising", begin, (1, lambda b: (raising("operator")(b), b.changes.update(arming=ARMED)), "failure"), fault=WIRE_CUT
+)
+
+# Preflight
+inventory = lambda b: TakeInventory(b.context)  # noqa: E731
+TABLE.add("success", inventory, (3, {}, "running"), (5, {"inventory": (report(),)}, "success"))
+TABLE.add("an old answer does not count", inventory, (5, {"inventory": (report(),)}, "running"))
+TABLE.add("slow", inventory, (450, {}, "running"))
+TABLE.add("never", inventory, (510, {}, "failure"), says="no inventory after 10.0 s, allowed: 10 s")
+TABLE.add(
+    "faulty",
+    inventory,
+    (8, {"inventory": (report("TMAX is 10 N·m, expected 28"),)}, "failure"),
+    says="hip on can0: TMAX",
+)
+TABLE.add(
+    "silent device",
+    inventory,
+    (8, {"inventory": (report(answered=False),)}, "failure"),
+    says="hip on can0: does not answer",
+)
+TABLE.add("raising", inventory, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+
+drill = lambda b: RunDrill(b.context)  # noqa: E731
+TABLE.add("success", drill, (3, {}, "running"), (5, {"drill": DrillReport(True, (), 0.03)}, "success"))
+TABLE.add("slow", drill, (450, {}, "running"))
+TABLE.add("never", drill, (510, {}, "failure"), says="no drill report after 10.0 s")
+TABLE.add(
+    "faulty",
+    drill,
+    (8, {"drill": DrillReport(False, ("hip never enabled",), 0.1)}, "failure"),
+    says="hip never enabled",
+)
+TABLE.add("raising", drill, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+
+watch = lambda b: WatchSensors(dwell(), b.context)  # noqa: E731
+TABLE.add("success", watch, (5, {}, "running"), (1, {}, "success"))
+TABLE.add("raising", watch, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+
+think = lambda b: WatchPolicy(dwell(), b.context)  # noqa: E731
+TABLE.add("success", think, (5, {"arming": DISARMED}, "running"), (1, {}, "success"))
+TABLE.add("unusable output is measured, not judged here", think, (5, put("policy", "is_usable", False), "running"))
+TABLE.add("raising", think, (1, raising("policy"), "failure"), fault=WIRE_CUT)
+
+TABLE.add(
+    "the one before does not count",
+    drill,
+    (20, {"drill": DrillReport(True, (), 0.03), "arming": CHECKING}, "running"),
+    (1, {"drill": DrillReport(False, ("hip stays on",), 0.1), "arming": DISARMED}, "failure"),
+    says="hip stays on",
+)
+
+# Motion
+move = lambda b: MoveToPose(1.0, b.context, b.motion)  # noqa: E731
+# 0.4 rad at 1 rad/s peak on a minimum-jerk path takes 0.75 s: 38 ticks.
+TABLE.add("success", move, (38, {}, "running"), (1, {}, "success"))
+TABLE.add(
+    "refused",
+    move,
+    (3, {}, "running"),
+    (1, {"arming": STOPPED}, "failure"),
+    says="the robot is stopped, needed: running",
+)
+TABLE.add("faulty", move, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+hold = lambda b: HoldPose(dwell(), b.context, b.motion)  # noqa: E731
+TABLE.add("success", hold, (55, {}, "running"), (1, {}, "success"))
+TABLE.add("refused", hold, (1, {"arming": DISARMED}, "failure"), says="the robot is disarmed")
+TABLE.add("raising", hold, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+single = lambda b: SingleJointMoves(Support.GANTRY, b.context, b.motion)  # noqa: E731
+# Settle, baseline, out, hold, measure, back, rest: 0.9 s.
+TABLE.add("success", single, (45, {}, "running"), (1, {}, "success"))
+TABLE.add("refused", single, (9, {}, "running"), (1, {"arming": STOPPED}, "failure"), says="the robot is stopped")
+TABLE.add("raising", single, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+drive = lambda b: RunPolicy(0.5, dwell(), (), b.context, b.motion)  # noqa: E731
+TABLE.add("success", drive, (55, {}, "running"), (1, {}, "success"))
+TABLE.add("refused", drive, (5, {}, "running"), (1, {"arming": STOPPED}, "failure"), says="the robot is stopped")
+TABLE.add("unusable output is the guards' business", drive, (9, put("policy", "is_usable", False), "running"))
+TABLE.add("raising", drive, (1, raising("policy"), "failure"), fault=WIRE_CUT)
+wrong = lambda b: RunPolicy(1.0, dwell(), (Segment("up", {"climb": 1.0}, 2.0),), b.context, b.motion)  # noqa: E731
+TABLE.add("unknown command", wrong, (1, {}, "failure"), fault="ValueError: the policy has no command climb")
+
+# Ending
+settle = lambda b: Settle(b.context)  # noqa: E731
+TABLE.add("success", settle, (5, {}, "running"), (1, {"is_at_rest": True, "arming": STOPPED}, "success"))
+TABLE.add("an older rest does not count", settle, (3, {"is_at_rest": True}, "running"))
+TABLE.add("nothing to settle", settle, (1, {"arming": DISARMED}, "success"))
+TABLE.add("disarmed on the way", settle, (3, {"arming": CHECKING}, "running"), (4, {"arming": DISARMED}, "success"))
+TABLE.add("slow", settle, (2900, {}, "running"))
+TABLE.add("never", settle, (3010, {}, "failure"), says="not at rest after 60.0 s, allowed: 60 s")
+TABLE.add("raising", settle, (1, put("judge", "metrics", None), "running"))
+TABLE.add(
+    "raising while measured",
+    settle,
+    (1, lambda b: (b.context.begin_measuring(), put("judge", "metrics", None)(b)), "failure"),
+    fault="TypeError",
+)
+TABLE.add("success", lambda b: EndMission(MissionResult.COMPLETED, b.context), (1, {}, "success"))
+TABLE.add("success", lambda b: Wait(0.1, b.context), (5, {}, "running"), (1, {}, "success"))
+safe = lambda b: SafeBranch(b.context)  # noqa: E731
+TABLE.add("stays", safe, (1, {}, "running"), (100, {"stop": make_stop(), "level": Level.DAMP}, "running"))
+
+# Stages
+TABLE.add("success", lambda b: EnterStage(HEAD, b.context), (1, {}, "success"))
+judge = lambda b: JudgeStage(HEAD, b.context)  # noqa: E731
+TABLE.add("success", judge, (1, lambda b: b.context.begin_measuring(), "success"))
+TABLE.add(
+    "refused",
+    judge,
+    (1, lambda b: (b.context.begin_measuring(), b.judge.values.update(tilt_max_rad=0.3)), "failure"),
+    says="tilt_max_rad 0.3 > 0.2",
+)
+TABLE.add(
+    "not measured",
+    judge,
+    (1, lambda b: (b.context.begin_measuring(), b.judge.values.clear()), "failure"),
+    says="tilt_max_rad was not measured",
+)
+TABLE.add("never begun", judge, (1, {}, "failure"), says="nothing was measured")
+TABLE.add("no stage", judge, (1, {}, "failure"), says="no stage is open", open_stage=False)
+
+# Conditions
+guard = lambda b: GuardIsOk(make_row("tilt"), 0, b.context)  # noqa: E731
+tripped = make_reading(value=GuardValue.VIOLATED, tripped=True, measured=0.7)
+TABLE.add("ok", guard, (1, {}, "success"))
+TABLE.add(
+    "violated, not yet long enough",
+    guard,
+    (1, {"board": make_board(make_reading(value=GuardValue.VIOLATED))}, "success"),
+)
+TABLE.add("tripped", guard, (1, {"board": make_board(tripped)}, "failure"), says="tilt 0.7 rad > 0.6")
+TABLE.add("ok again", guard, (1, {"board": make_board(tripped)}, "failure"), (1, {"board": make_board()}, "success"))
+TABLE.add(
+    "stale",
+    guard,
+    (1, {"board": make_board(make_reading(value=GuardValue.STALE, tripped=True))}, "failure"),
+    says="tilt is stale",
+)
+TABLE.add(
+    "error",
+    guard,
+    (1, {"board": make_board(make_reading(value=GuardValue.ERROR, tripped=True))}, "failure"),
+    says="tilt is error",
+)
+TABLE.add(
+    "not evaluated",
+    guard,
+    (1, {"board": make_board(make_reading(value=GuardValue.NOT_EVALUATED, tripped=True))}, "failure"),
+    says="tilt is not evaluated",
+)
+TABLE.add(
+    "missing",
+    guard,
+    (1, {"board": make_board(make_reading("base_angular_rate"))}, "failure"),
+    says="tilt is not on the board",
+)
+TABLE.add("empty board", guard, (1, {"board": GuardBoard((), Level.NONE)}, "failure"), says="tilt is not on the board")
+TABLE.add("elsewhere on the board", guard, (1, {"board": make_board(make_reading("imu_age"), tripped)}, "failure"))
+TABLE.add("limits only", guard, (1, {"board": make_board(make_reading(tripped=True, level=Level.LIMIT))}, "success"))
+TABLE.add("motors off", guard, (1, {"board": make_board(tripped), "arming": DISARMED}, "success"))
+TABLE.add("faulty", guard, (1, {"board": None}, "failure"), fault="AttributeError")
+latch = lambda b: NoStopLatched(b.context)  # noqa: E731
+TABLE.add("ok", latch, (1, {}, "success"))
+TABLE.add("stopped", latch, (1, {"stop": make_stop()}, "failure"), says="DAMP latched by tilt: 0.7 rad > 0.6")
+TABLE.add("held", latch, (1, {"stop": make_stop(Level.HOLD)}, "failure"))
+TABLE.add("planned end", latch, (1, {"stop": make_stop(Level.SETTLE, planned=True), "level": Level.SETTLE}, "success"))
+TABLE.add("level without a stop", latch, (1, {"level": Level.CUT}, "failure"), says="level CUT is in force")
+TABLE.add("limiting", latch, (1, {"level": Level.LIMIT}, "success"))
+TABLE.add("faulty", latch, (1, {"level": None}, "failure"), fault="TypeError")
+TABLE.add("open", lambda b: IsMissionOpen(b.context), (1, {}, "success"))
+TABLE.add(
+    "over", lambda b: IsMissionOpen(b.context), (1, lambda b: b.context.finish(MissionResult.COMPLETED), "failure")
+)
+for state, answer in (
+    (DISARMED, "failure"),
+    (CHECKING, "failure"),
+    (ARMED, "success"),
+    (RUNNING, "success"),
+    (STOPPED, "failure"),
+):
+    TABLE.add(state.value, lambda b: IsArmed(b.context), (1, {"arming": state}, answer))
+for state, answer in (
+    (DISARMED, "failure"),
+    (CHECKING, "failure"),
+    (ARMED, "failure"),
+    (RUNNING, "success"),
+    (STOPPED, "failure"),
+):
+    TABLE.add(state.value, lambda b: IsRunning(b.context), (1, {"arming": state}, answer))
+on_gantry = lambda b: SupportIs(Support.GANTRY, b.context)  # noqa: E731
+TABLE.add("nowhere", on_gantry, (1, {}, "failure"))
+TABLE.add("there", on_gantry, (1, put("context", "support", Support.GANTRY), "success"))
+TABLE.add("elsewhere", on_gantry, (1, put("context", "support", Support.GROUND), "failure"))
+TABLE.add("not yet", lambda b: StageIsPassed("stand", b.context), (1, {}, "failure"))
+TABLE.add(
+    "passed", lambda b: StageIsPassed("stand", b.context), (1, lambda b: b.context.passed.add("stand"), "success")
+)
+
+
+def leaf_name(row: Row) -> str:
+    return f"{type(row.make(Bench())).__name__}: {row.case}"
+
+
+@pytest.mark.parametrize("row", TABLE.rows, ids=leaf_name)
+def test_ticks_of(row: Row) -> None:
+    bench = Bench()
+    leaf = row.make(bench)
+    if row.open_stage and not isinstance(leaf, (EnterStage, Condition)):
+        bench.context.enter_stage(HEAD)
+    for ticks, change, expected in row.steps:
+        if callable(change):
+            change(bench)
+        else:
+            bench.changes |= change
+        assert bench.tick_to_end(leaf, ticks) == expected
+    assert row.says in leaf.feedback_message
+    faults = [fault.text for fault in bench.context.faults]
+    assert [text for text in faults if not text.startswith(row.fault)] == []
+    assert bool(faults) == bool(row.fault)
+
+
+def every_leaf_class() -> Iterator[type[Leaf]]:
+    for module in pkgutil.walk_packages(trees.__path__, "trees."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and issubclass(value, Leaf) and value.__module__ == module.name:
+                yield value
+
+
+def test_every_leaf_stands_in_the_table() -> None:
+    tabled = {type(row.make(Bench())) for row in TABLE.rows}
+    abstract = {"Leaf", "Condition", "MovingLeaf", "WaitingLeaf", "_Press", "_Asking"}
+    missing = {leaf.__name__ for leaf in every_leaf_class() if leaf not in tabled} - abstract
+    assert missing == set()
+
+
+@pytest.mark.parametrize("row", TABLE.rows, ids=leaf_name)
+def test_ending_a_leaf_twice_neither_raises_nor_commands(row: Row) -> None:
+    bench = Bench()
+    leaf = row.make(bench)
+    bench.tick(leaf)
+    requests = bench.context.request_number
+    bench.context.begin_tick(bench.context.snapshot, bench.now_s)
+    for status in ("INVALID", "INVALID", "FAILURE"):
+        leaf.stop(type(leaf.status)[status])
+    assert bench.context.proposal is None
+    assert bench.context.request_number == requests
+
+
+@pytest.mark.parametrize("row", TABLE.rows, ids=leaf_name)
+def test_a_leaf_is_built_without_a_robot(row: Row) -> None:
+    bench = Bench()
+    bench.context = MissionContext.unwired()
+    assert row.make(bench).status.value == "INVALID"
+
+
+@pytest.mark.parametrize(
+    ("make", "request_kind"), [(inventory, Request.INVENTORY), (drill, Request.DRILL), (settle, Request.SETTLE)]
+)
+def test_a_request_is_made_once(make: Callable[[Bench], Leaf], request_kind: Request) -> None:
+    bench = Bench()
+    bench.tick(make(bench), 20)
+    assert {(output.request, output.request_number) for output in bench.outputs} == {(request_kind, 1)}
+
+
+def test_conditions_are_never_running() -> None:
+    for row in TABLE.rows:
+        bench = Bench()
+        leaf = row.make(bench)
+        if isinstance(leaf, Condition):
+            assert bench.tick(leaf) in ("success", "failure")
+
+
+def test_a_settle_that_never_ends_switches_off_and_closes_the_mission() -> None:
+    bench = Bench()
+    bench.tick_to_end(settle(bench), 3010)
+    assert bench.outputs[-1].request is Request.DISARM
+    assert bench.context.result is MissionResult.NOT_ACCEPTED
+
+
+def test_half_way_between_supports_the_robot_is_on_neither() -> None:
+    bench = Bench()
+    bench.context.support = Support.GANTRY
+    silence(bench)
+    bench.tick(change(bench))
+    assert bench.context.support is None
+
+
+def test_a_second_question_is_not_answered_by_the_first_answer() -> None:
+    bench = Bench()
+    leaf = confirm(bench)
+    assert bench.tick(leaf) == "success"
+    silence(bench)
+    assert bench.tick(leaf) == "running"
+    assert len({prompt.key for prompt in bench.operator.asked}) == 2
+
+
+def test_end_of_a_mission_that_was_never_armed_is_a_refusal() -> None:
+    bench = Bench()
+    bench.tick(EndMission(MissionResult.NOT_ACCEPTED, bench.context), arming=DISARMED)
+    assert bench.context.result is MissionResult.REFUSED
+
+
+def test_the_first_result_of_a_mission_stands() -> None:
+    bench = Bench()
+    bench.context.finish(MissionResult.INTERRUPTED)
+    bench.tick(EndMission(MissionResult.COMPLETED, bench.context))
+    assert bench.context.result is MissionResult.INTERRUPTED
+
+
+def test_move_to_pose_begins_at_the_measured_pose_and_keeps_its_speed() -> None:
+    bench = Bench()
+    bench.run(move(bench), 2.0)
+    poses = np.array([output.proposal.command.position_rad[0] for output in bench.outputs if output.proposal])
+    assert poses[0] == 0.0
+    assert poses[-1] == pytest.approx(0.4)
+    assert np.abs(np.diff(poses)).max() / 0.02 <= 1.0 + 1e-9
+
+
+def test_single_joint_moves_follow_the_plan_and_name_every_phase() -> None:
+    bench = Bench()
+    bench.run(single(bench), 2.0)
+    assert list(dict.fromkeys(bench.judge.labels)) == [
+        "gantry/settle", "gantry/baseline", "gantry/hip+/out", "gantry/hip+/hold", "gantry/hip+/measure",
+        "gantry/hip+/back", "gantry/hip+/rest",
+    ]  # fmt: skip
+    assert bench.judge.labels.count("gantry/hip+/measure") == 5
+    poses = np.array([o.proposal.command.position_rad for o in bench.outputs if o.proposal])
+    assert poses[:, 0].max() == pytest.approx(0.6)
+    assert np.ptp(poses[:, 1]) == 0.0
+
+
+def test_the_other_support_makes_the_other_moves() -> None:
+    bench = Bench()
+    bench.run(SingleJointMoves(Support.LOWERED, bench.context, bench.motion), 2.0)
+    assert "lowered/knee-/measure" in bench.judge.labels
+    assert not any("hip" in label for label in bench.judge.labels)
+
+
+def test_watching_the_policy_proposes_nothing_and_trips_no_policy_guard() -> None:
+    bench = Bench()
+    bench.run(think(bench), 1.0)
+    assert all(output.proposal is None and not output.policy.is_active for output in bench.outputs)
+    assert all(health.is_active for health in bench.judge.healths)
+
+
+def test_a_schedule_is_followed_in_fractions_of_the_policys_range() -> None:
+    bench = Bench()
+    schedule = (
+        Segment("forward", {"vx_m_per_s": 0.66}, 2.0),
+        Segment("back", {"forward": -0.5, "lateral": 0.5}, 2.0),
+        Segment("stop", {}, 2.0),
+    )
+    bench.run(RunPolicy(1.0, dwell(), schedule, bench.context, bench.motion), 10.0)
+    seen = [tuple(command) for command in bench.judge.commands if command is not None]
+    assert list(dict.fromkeys(seen)) == [(0.0, 0.0), (0.66, 0.0), (-0.25, 0.2)]
+    assert list(dict.fromkeys(bench.judge.labels)) == ["approach", "forward", "back", "stop"]
+    assert bench.judge.labels.count("forward") == 100
