@@ -25,13 +25,21 @@ LARGEST_SAG_RAD = 0.08
 """Under its own weight; leaves room below the promised 0.1 rad."""
 
 GAIN_RANGE_SHARE = 0.9
-DAMP_RATIO = 1.0
+STABLE_SHARE = 0.6
+"""Of inertia per physics step: damping above twice that makes a discrete joint oscillate by itself."""
+
+DAMP_STABLE_SHARE = 1.2
+"""The same for DAMP, where the lightest joint decides for all and may be brisk."""
+
 CLEARANCE_M = 0.06
 LOWERED_WEIGHT_FRACTION = 0.4
 STANDING_TILT_SHARE = 0.15
 STAND_S = 2.5
 LIE_DOWN_S = 3.0
 LIMP_S = 2.0
+FALLEN_WHILE_LYING_RAD = 0.5
+"""More than this on the way down is a fall, whatever comes after."""
+
 LYING_TILT_RAD = 0.3
 LYING_SPEED_RAD_PER_S = 0.2
 REST_MARGIN = 0.01
@@ -154,7 +162,7 @@ def _damping(trial: Trial, facts: ModelFacts, motors: tuple[MotorChoice, ...], k
     passive = trial.model.dof_damping[facts.dofs]
     own = np.array([joint.kd_nm_s_per_rad for joint in facts.joints])
     wanted = np.maximum(2.0 * DAMPING_RATIO * np.sqrt(kp * inertia) - passive, 0.02 * np.sqrt(kp * inertia))
-    stable = 0.5 * inertia / float(trial.model.opt.timestep)
+    stable = STABLE_SHARE * inertia / float(trial.model.opt.timestep)
     return np.minimum(np.where(own > 0.0, own, np.minimum(wanted, stable)), most_kd)
 
 
@@ -242,7 +250,7 @@ def damp_gain(trial: Trial, facts: ModelFacts, motors: tuple[MotorChoice, ...]) 
     _, most_kd = gain_bounds(motors)
     weight_n = facts.mass_kg * GRAVITY_M_PER_S2
     wanted = 0.25 * weight_n * max(trial.com_height_m(), 0.02) / 2.0
-    stable = float(np.median(trial.inertia_seen())) / float(trial.model.opt.timestep)
+    stable = DAMP_STABLE_SHARE * float(trial.inertia_seen().min()) / float(trial.model.opt.timestep)
     return float(f"{max(min(wanted, float(most_kd.min()), stable), 0.02):.2g}")
 
 
@@ -275,7 +283,3 @@ def _lies(trial: Trial, gains: Gains, default_rad: Array, rest_rad: Array) -> bo
         and outcome.speed_rad_per_s < LYING_SPEED_RAD_PER_S
         and math.isfinite(outcome.height_m)
     )
-
-
-FALLEN_WHILE_LYING_RAD = 0.5
-"""More than this on the way down is a fall, whatever comes after."""

@@ -29,20 +29,24 @@ class Row(NamedTuple):
 
 
 TEMPERATURE_LIMIT_DEGC = 80.0
-"""Below the over-temperature shut-down of common joint motors (about 100 degC), which would drop the robot."""
+"""20 degC below the over-temperature shut-down of common joint motors, which would drop the robot."""
 
 TIP_RANGE_RAD = (0.5, 0.8)
 """Walking tilts robots by up to 0.25 rad; past 0.8 rad every legged robot is falling."""
 
+BALANCING_TILT_RAD = 0.6
 RATE_RANGE_RAD_PER_S = (4.0, 12.0)
-SAG_MARGIN = 0.1
+REACH_RANGE_RAD = (1.0, 2.5)
+LOSS_SHARE = 0.15
+SETTLE_SPEED_RAD_PER_S = 1.5
+NEVER_CLEARED = ("hashes", "guard_count")
 
 
 def tip_over_rad(parts: RobotParts) -> float:
     """Tilt limit: nine tenths of the angle at which the centre of mass leaves the feet, within what is sensible."""
     low, high = TIP_RANGE_RAD
     if not parts.derived.stands_alone:
-        return 0.6
+        return BALANCING_TILT_RAD
     return round(max(low, min(0.9 * parts.tip_rad, high)), 2)
 
 
@@ -53,324 +57,168 @@ def fall_rate_rad_per_s(parts: RobotParts) -> float:
 
 
 def reach_rad(parts: RobotParts) -> float:
-    """Deviation at which the softest joint gives its whole torque: targets further away ask for no more."""
+    """Deviation beyond the one at which the softest joint gives its whole torque: targets further away ask no more."""
+    low, high = REACH_RANGE_RAD
     deviation = np.array([motor.torque_nm for motor in parts.motors]) / parts.derived.gains.kp
-    return round(float(max(1.0, min(1.5 * deviation.max(), 2.5))), 2)
+    return round(float(max(low, min(1.5 * deviation.max(), high))), 2)
+
+
+def settle_timeout_s(parts: RobotParts) -> float:
+    """Two and a half times what the longest way to the rest pose takes."""
+    rest = parts.derived.rest_rad
+    way = max(max(joint.high_rad - r, r - joint.low_rad) for joint, r in zip(parts.facts.joints, rest, strict=True))
+    return round(max(5.0, 2.5 * way / SETTLE_SPEED_RAD_PER_S), 1)
 
 
 def safety_rows(parts: RobotParts) -> Iterator[Row]:
-    """All rows, in the order in which they are evaluated."""
+    """All rows, in the order in which they are evaluated: ages first, the count of guards last."""
     yield from _ages(parts)
     yield from _body(parts)
     yield from _joints(parts)
+    yield from _imu(parts)
     yield from _policy(parts)
     yield from _computer(parts)
+    yield from _wires(parts)
 
 
 def _cycles(parts: RobotParts, duration_s: float) -> int:
     return max(round(duration_s * parts.control_hz), 1)
 
 
-def _stop(parts: RobotParts) -> str:
-    """What to do with a robot that is still in hand: sit down if it can, else give way slowly."""
+def _sit(parts: RobotParts) -> str:
+    """For a robot that is still in hand: sit down where there is a pose to sit in, else give way slowly."""
     return "SETTLE" if parts.derived.rest_support == "ground" else "DAMP"
 
 
+def _stay(parts: RobotParts) -> str:
+    """For a sound robot without a mission: stand still where standing still is possible."""
+    return "HOLD" if parts.derived.stands_alone else "DAMP"
+
+
+def _make(
+    parts: RobotParts, guard: str, limit: float, unit: str, level: str, reason: str, times: tuple[float, ...] = ()
+) -> Row:
+    """A row that persists for `times` (failing for so long, within so long, s; nothing for at once)."""
+    cycles, of_cycles = (_cycles(parts, times[0]), _cycles(parts, times[1])) if times else (1, 1)
+    hysteresis = times[2] if len(times) > 2 else 0.0
+    clear = "automatic" if level == "WARN" else "never" if guard in NEVER_CLEARED else "operator"
+    return Row(guard, limit, unit, hysteresis, cycles, max(cycles, of_cycles), level, clear, reason)
+
+
 def _ages(parts: RobotParts) -> Iterator[Row]:
-    period = 1.0 / parts.control_hz
-    age = round(max(10.0 * period, 0.02), 4)
-    yield Row(
-        "emergency_stop", 0.5, "flag", 0.0, 1, 1, "CUT", "operator", "The stop input is obeyed at once, on any robot."
+    age = round(max(10.0 / parts.control_hz, 0.02), 4)
+    moved = age * max(motor.velocity_rad_per_s for motor in parts.motors)
+    why = "A pressed or unreadable stop input is obeyed in the same cycle, on any robot."
+    yield _make(parts, "emergency_stop", 0.5, "flag", "CUT", why)
+    why = (
+        f"Ten replies missed in a row at {parts.control_hz:g} Hz; the fastest joint moves {moved:.2f} rad in that time."
     )
-    yield Row(
-        "motor_age",
-        age,
-        "s",
-        0.0,
-        3,
-        5,
-        "DAMP",
-        "operator",
-        f"Ten control periods of {period * 1e3:g} ms: a joint moves at most "
-        f"{age * max(m.velocity_rad_per_s for m in parts.motors):.2f} rad in that time.",
-    )
-    yield Row(
-        "imu_age",
-        0.03,
-        "s",
-        0.0,
-        3,
-        5,
-        "DAMP",
-        "operator",
-        f"Seven samples at {parts.imu_rate_hz:g} Hz: the tilt is not known any more.",
-    )
-    yield Row(
-        "motor_fault", 0.5, "flag", 0.0, 2, 3, "DAMP", "operator", "A motor that reports a fault gives no torque."
-    )
-    yield Row(
-        "motor_disabled",
-        0.5,
-        "flag",
-        0.0,
-        10,
-        15,
-        "DAMP",
-        "operator",
-        "A motor that switched itself off carries nothing.",
-    )
-    yield Row(
-        "motor_temperature",
-        TEMPERATURE_LIMIT_DEGC,
-        "degC",
-        5.0,
-        _cycles(parts, 0.1),
-        _cycles(parts, 0.2),
-        _stop(parts),
-        "operator",
-        f"20 degC below the usual shut-down of {', '.join(sorted({m.model.name for m in parts.motors}))}; "
-        "compare with the manual.",
-    )
+    yield _make(parts, "motor_age", age, "s", "DAMP", why)
+    why = f"Ten samples of {parts.imu_rate_hz:g} Hz missed in a row: the tilt is not known any more."
+    yield _make(parts, "imu_age", 10.0 / parts.imu_rate_hz, "s", _sit(parts), why)
+    why = "A motor in fault has switched itself off; twice, because a status carries no checksum of its own."
+    yield _make(parts, "motor_fault", 0.5, "flag", "DAMP", why, (0.004, 0.006))
+    why = "Longer than the reply that was on its way when the motors were switched on."
+    yield _make(parts, "motor_disabled", 0.5, "flag", "DAMP", why, (0.01, 0.012))
+    models = ", ".join(sorted({motor.model.name for motor in parts.motors}))
+    why = f"20 degC below the usual shut-down at 100 degC; compare with the manuals of {models}."
+    yield _make(parts, "motor_temperature", TEMPERATURE_LIMIT_DEGC, "degC", _sit(parts), why, (0.1, 0.12, 5.0))
 
 
 def _body(parts: RobotParts) -> Iterator[Row]:
-    tilt = tip_over_rad(parts)
+    height = parts.com_height_m
     if parts.derived.stands_alone:
         why = (
-            f"The centre of mass, {parts.com_height_m:.2f} m high, leaves the feet at {parts.tip_rad:.2f} rad; "
-            f"nine tenths of it, kept between {TIP_RANGE_RAD[0]} and {TIP_RANGE_RAD[1]} rad."
+            f"The centre of mass, {height:.2f} m high, leaves the feet at {parts.tip_rad:.2f} rad; nine tenths of it, "
+            f"kept between {TIP_RANGE_RAD[0]} and {TIP_RANGE_RAD[1]} rad."
         )
     else:
-        why = "The robot balances: past 0.6 rad a step no longer catches it, and walking stays below 0.25 rad."
-    yield Row("tilt", tilt, "rad", 0.05, 5, 6, "DAMP", "operator", why)
-    yield Row(
-        "base_angular_rate",
-        fall_rate_rad_per_s(parts),
-        "rad/s",
-        0.5,
-        10,
-        12,
-        "DAMP",
-        "operator",
-        f"1.5 times sqrt(g/h) for a centre of mass {parts.com_height_m:.2f} m high: faster than it topples.",
-    )
-    yield Row(
-        "imu_norm",
-        0.05,
-        "fraction",
-        0.01,
-        3,
-        5,
-        "DAMP",
-        "operator",
-        "A quaternion of another length is not an attitude.",
-    )
-    yield Row(
-        "imu_gravity",
-        0.2,
-        "rad",
-        0.05,
-        _cycles(parts, 0.3),
-        _cycles(parts, 0.4),
-        _stop(parts),
-        "operator",
-        "Attitude and accelerometer agree within 0.05 rad at rest on a sound unit; four times that.",
-    )
-    yield Row(
-        "imu_frozen",
-        max(round(0.04 * parts.imu_rate_hz), 3),
-        "samples",
-        0.0,
-        1,
-        1,
-        "DAMP",
-        "operator",
-        f"0.04 s at {parts.imu_rate_hz:g} Hz: noise alone changes the last bits of every sample.",
-    )
-    yield Row(
-        "imu_warning", 0.5, "flag", 0.0, 10, 15, "WARN", "automatic", "The unit doubts itself: shown, not acted on."
-    )
+        why = "The robot balances: past 0.6 rad no step catches it any more, and walking stays below 0.25 rad."
+    yield _make(parts, "tilt", tip_over_rad(parts), "rad", "DAMP", why, (0.01, 0.012, 0.1))
+    why = f"1.5 times sqrt(g/h) with the centre of mass {height:.2f} m high: faster than the robot topples by itself."
+    yield _make(parts, "base_angular_rate", fall_rate_rad_per_s(parts), "rad/s", "DAMP", why, (0.02, 0.024, 0.5))
 
 
 def _joints(parts: RobotParts) -> Iterator[Row]:
     fastest = max(motor.velocity_rad_per_s for motor in parts.motors)
-    yield Row(
-        "joint_velocity",
-        1.0,
-        "fraction",
-        0.05,
-        5,
-        6,
-        "DAMP",
-        "operator",
-        f"The limits of the robot file, up to {fastest:.1f} rad/s: 0.9 of what the motors can report.",
+    why = f"The limits of the robot file, up to {fastest:.1f} rad/s; the motors can report a tenth more."
+    yield _make(parts, "joint_velocity", 1.0, "fraction", "DAMP", why, (0.01, 0.012, 0.1))
+    why = "The model's joint stops give by a few hundredths of a radian, and a zero may be off by as much."
+    yield _make(parts, "joint_position", 0.1, "rad", "DAMP", why, (0.02, 0.024, 0.02))
+    most = float(parts.derived.holding_nm.max())
+    why = f"Standing takes up to {most:.1f} N·m; who gives all it has for half a second is blocked or overloaded."
+    yield _make(parts, "joint_torque", 0.98, "fraction", _sit(parts), why, (0.5, 0.6, 0.05))
+    low, high = REACH_RANGE_RAD
+    why = f"1.5 times the deviation at which the softest joint gives its whole torque, {low:g} to {high:g} rad at most."
+    yield _make(parts, "tracking_error", reach_rad(parts), "rad", _sit(parts), why, (0.2, 0.24, 0.1))
+    slowest = min(motor.velocity_rad_per_s for motor in parts.motors) / parts.control_hz
+    why = (
+        f"Three times what the velocity limits allow between two replies, {3.0 * slowest:.2f} rad on the slowest joint."
     )
-    yield Row(
-        "joint_position",
-        0.1,
-        "rad",
-        0.02,
-        5,
-        6,
-        "DAMP",
-        "operator",
-        "The model's joint stops give way by a few hundredths of a radian under load.",
-    )
-    yield Row(
-        "joint_torque",
-        0.98,
-        "fraction",
-        0.05,
-        _cycles(parts, 0.5),
-        _cycles(parts, 0.6),
-        _stop(parts),
-        "operator",
-        f"Standing takes up to {float(parts.derived.holding_nm.max()):.1f} N·m; half a second at the limit is a jam.",
-    )
-    yield Row(
-        "tracking_error",
-        reach_rad(parts),
-        "rad",
-        0.1,
-        _cycles(parts, 0.2),
-        _cycles(parts, 0.25),
-        _stop(parts),
-        "operator",
-        "1.5 times the deviation at which the softest joint gives its whole torque, between 1 and 2.5 rad.",
-    )
-    yield Row(
-        "encoder_jump",
-        3.0,
-        "fraction",
-        0.5,
-        1,
-        1,
-        "DAMP",
-        "operator",
-        "Three times the step that the velocity limit allows: no joint moves like that, an encoder does.",
-    )
+    yield _make(parts, "encoder_jump", 3.0, "fraction", "DAMP", why)
+
+
+def _imu(parts: RobotParts) -> Iterator[Row]:
+    why = "Single precision keeps unit length to 1e-6; 2 % is garbage that a checksum let through."
+    yield _make(parts, "imu_norm", 0.02, "fraction", _sit(parts), why, (0.01, 0.012, 0.005))
+    why = "At rest attitude and accelerometer agree within 0.05 rad; 20 degrees for half a second have diverged."
+    yield _make(parts, "imu_gravity", 0.35, "rad", _sit(parts), why, (0.5, 0.6, 0.05))
+    why = f"0.1 s at {parts.imu_rate_hz:g} Hz: noise alone changes the last bits of every sample."
+    yield _make(parts, "imu_frozen", max(round(0.1 * parts.imu_rate_hz), 3), "samples", _sit(parts), why)
+    why = "The unit also warns while it converges after power-up; its attitude is judged by the guards above."
+    yield _make(parts, "imu_warning", 0.5, "flag", "WARN", why, (0.1, 0.12))
 
 
 def _policy(parts: RobotParts) -> Iterator[Row]:
-    stop = _stop(parts)
-    yield Row(
-        "proposal_age",
-        0.1,
-        "s",
-        0.0,
-        1,
-        1,
-        stop,
-        "operator",
-        "Five mission periods of 20 ms without a word from the mission.",
+    stay = _stay(parts)
+    why = "Three and a half mission periods of 20 ms: the mission is silent, the robot is sound."
+    yield _make(parts, "proposal_age", 0.07, "s", stay, why)
+    yield _make(
+        parts, "policy_age", 3.5, "periods", stay, "As for proposals; one late output is bridged by the last one."
     )
-    yield Row("policy_age", 3.0, "periods", 0.0, 1, 1, stop, "operator", "Two outputs missed in a row.")
-    yield Row(
-        "policy_deadline",
-        1.5,
-        "periods",
-        0.0,
-        _cycles(parts, 0.02),
-        _cycles(parts, 0.06),
-        stop,
-        "operator",
-        "A step that takes longer than its period comes too late; once may be a hiccup, a policy period is not.",
+    why = "Three of five steps late at 50 Hz: this computer cannot run the policy."
+    yield _make(parts, "policy_deadline", 1.0, "periods", stay, why, (0.05, 0.1))
+    yield _make(
+        parts, "action_finite", 0.5, "flag", stay, "There is no harmless NaN; the last valid target stays in force."
     )
-    yield Row("action_finite", 0.5, "flag", 0.0, 1, 1, stop, "operator", "NaN or infinity is never an action.")
-    yield Row(
-        "action_bound", 1.0, "fraction", 0.0, 1, 1, stop, "operator", "The contract's bound is the largest sane action."
-    )
-    yield Row(
-        "action_rate",
-        1.0,
-        "fraction",
-        0.0,
-        _cycles(parts, 0.06),
-        _cycles(parts, 0.1),
-        stop,
-        "operator",
-        "A change by the whole bound, three steps running, is an oscillation.",
-    )
-    yield Row(
-        "action_saturated",
-        0.5,
-        "fraction",
-        0.1,
-        _cycles(parts, 0.1),
-        _cycles(parts, 0.12),
-        stop,
-        "operator",
-        "Half of all actions at their bound for a second: the policy has left what it was trained for.",
-    )
-    yield Row(
-        "observation_range",
-        1.0,
-        "fraction",
-        0.1,
-        _cycles(parts, 0.1),
-        _cycles(parts, 0.12),
-        stop,
-        "operator",
-        "A whole width of the training range beyond it: the network extrapolates.",
-    )
+    why = "The bound of the contract; anything above it is another policy or a broken one."
+    yield _make(parts, "action_bound", 1.05, "fraction", stay, why)
+    why = "One and a half times the bound from step to step, in three of five steps: no trained policy moves like that."
+    yield _make(parts, "action_rate", 1.5, "fraction", stay, why, (0.05, 0.1))
+    why = "Half of all actions at their bound over a second: the policy is told something wrong."
+    yield _make(parts, "action_saturated", 0.5, "fraction", stay, why, (0.1, 0.12, 0.05))
+    why = "A whole width of the training range beyond it, in half of the steps of 0.2 s."
+    yield _make(parts, "observation_range", 1.0, "fraction", stay, why, (0.1, 0.2, 0.1))
 
 
 def _computer(parts: RobotParts) -> Iterator[Row]:
-    stop = _stop(parts)
-    yield Row(
-        "loop_lag_mean",
-        0.5,
-        "periods",
-        0.1,
-        5,
-        6,
-        stop,
-        "operator",
-        "Half a period late in the mean: the computer is too slow.",
+    sit = _sit(parts)
+    why = "A loop that begins half a period late in the mean does not run at its rate."
+    yield _make(parts, "loop_lag_mean", 0.5, "periods", sit, why, (0.1, 0.12, 0.1))
+    why = "Shown; what follows from it is judged by the ages."
+    yield _make(parts, "loop_lag_worst", 10.0, "periods", "WARN", why)
+    why = "The mission ends its stages before their limit; if it did not, it is stuck."
+    yield _make(parts, "stage_timeout", 1.0, "fraction", sit, why)
+    yield _make(parts, "mission_timeout", 1.0, "fraction", sit, "As for the stage.")
+    why = "Control runs on the monotonic clock; only the record's dates suffer."
+    yield _make(parts, "clock_step", 0.5, "s", "WARN", why)
+    yield _make(parts, "operator_link", 0.5, "s", _stay(parts), "Five signs of life of 10 Hz missed.")
+
+
+def _wires(parts: RobotParts) -> Iterator[Row]:
+    sit = _sit(parts)
+    why = "Joints that take no commands hold their last target until their own timeout: the others must not walk on."
+    yield _make(parts, "bus_off", 0.5, "buses", "DAMP", why)
+    why = "A wired bus of a robot's length loses nothing; 15 % for 0.2 s is a cable about to lose all."
+    yield _make(parts, "bus_loss", LOSS_SHARE, "fraction", sit, why, (0.2, 0.24, 0.05))
+    wired = [slot.bus for slot in parts.slots.values()]
+    frames = LOSS_SHARE * min(wired.count(bus) for bus in wired) * parts.control_hz
+    why = f"{LOSS_SHARE:.0%} of the frames of a second on the bus with the fewest motors, as for lost replies."
+    yield _make(parts, "bus_errors", round(frames), "frames", sit, why, (0.02, 0.024, round(frames / 4.0)))
+    yield _make(
+        parts, "second_writer", 0.5, "frames", "DAMP", "Somebody else commands our motors: one frame is one too many."
     )
-    yield Row(
-        "loop_lag_worst",
-        5.0,
-        "periods",
-        0.5,
-        1,
-        1,
-        stop,
-        "operator",
-        "Five periods without control are felt in the joints.",
-    )
-    yield Row("stage_timeout", 1.0, "fraction", 0.0, 1, 1, stop, "operator", "The mission's own limit for the stage.")
-    yield Row("mission_timeout", 1.0, "fraction", 0.0, 1, 1, stop, "operator", "The mission's own limit for all of it.")
-    yield Row("clock_step", 0.5, "s", 0.0, 1, 1, "WARN", "automatic", "Only the record's time of day suffers.")
-    yield Row(
-        "operator_link",
-        0.5,
-        "s",
-        0.0,
-        1,
-        1,
-        stop,
-        "operator",
-        "The deadman: a hand that lets go is noticed in half a second.",
-    )
-    yield Row("bus_off", 0.5, "buses", 0.0, 2, 3, "DAMP", "operator", "A bus that takes no frames: its joints go limp.")
-    yield Row(
-        "bus_loss",
-        0.1,
-        "fraction",
-        0.02,
-        _cycles(parts, 0.1),
-        _cycles(parts, 0.12),
-        stop,
-        "operator",
-        "A sound bus loses nothing; a tenth missing is a bad cable, before whole joints go silent.",
-    )
-    yield Row("bus_errors", 50.0, "frames", 5.0, 5, 6, "WARN", "automatic", "Shows a bus that is going bad.")
-    yield Row("second_writer", 0.5, "frames", 0.0, 1, 1, stop, "operator", "Nobody else may command these motors.")
-    yield Row("recorder", 0.5, "flag", 0.0, 5, 6, stop, "operator", "What is not recorded cannot be judged.")
-    yield Row(
-        "hashes", 0.5, "flag", 0.0, 1, 1, stop, "operator", "The files in use are no longer those that were checked."
-    )
-    yield Row(
-        "guard_count", 0.5, "guards", 0.0, 1, 1, "DAMP", "operator", "A guard that is not evaluated guards nothing."
-    )
+    why = "A run without a record proves nothing, and a full disk does not get better by walking on."
+    yield _make(parts, "recorder", 0.5, "flag", sit, why, (0.05, 0.06))
+    yield _make(parts, "hashes", 0.5, "flag", sit, "What runs is no longer what was checked.")
+    yield _make(parts, "guard_count", 0.5, "guards", sit, "A guard that is declared and not evaluated guards nothing.")

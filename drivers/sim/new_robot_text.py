@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from drivers.sim.new_robot_parts import RobotParts
-from drivers.sim.new_robot_safety import Row, reach_rad, safety_rows
+from drivers.sim.new_robot_safety import SETTLE_SPEED_RAD_PER_S, Row, reach_rad, safety_rows, settle_timeout_s
 from drivers.sim.wiring import BITRATE_BPS, bus_load
 
 MOTOR_TIMEOUT_S = 0.1
@@ -155,30 +155,29 @@ def _gate(parts: RobotParts) -> Iterator[str]:
     yield "  torque_fraction: 1.0"
     yield f"  measured_distance_rad: {number(reach_rad(parts))}"
     yield "  reason: >-"
-    yield "    derived: the model's own limits; a target is at most 1.5 times as far away as the softest joint needs to"
-    yield "    give its whole torque."
+    yield "    derived: the limits of the robot file as they are; a target leads by at most 1.5 times what the softest"
+    yield "    joint needs to give its whole torque."
 
 
 def _profile(parts: RobotParts) -> Iterator[str]:
     derived = parts.derived
-    sits = derived.rest_support == "ground"
-    distance = float(abs(derived.rest_rad - parts.default_rad).max())
-    speed = 1.0
+    falls_to = "SETTLE" if derived.rest_support == "ground" else "DAMP"
     yield "profile:"
     yield "  hold_timeout_s: 5.0"
-    yield f"  hold_falls_to: {'SETTLE' if sits else 'DAMP'}"
-    yield f"  settle_speed_rad_per_s: {number(speed)}"
-    yield f"  settle_timeout_s: {number(max(5.0, round(3.0 * distance / speed + 2.0, 1)))}"
+    yield f"  hold_falls_to: {falls_to}"
+    yield f"  settle_speed_rad_per_s: {number(SETTLE_SPEED_RAD_PER_S)}"
+    yield f"  settle_timeout_s: {number(settle_timeout_s(parts))}"
     yield "  settle_falls_to: DAMP"
     yield f"  damp_kd_nm_s_per_rad: {number(derived.damp_kd_nm_s_per_rad)}"
     yield "  damp_duration_s: 3.0"
     yield "  unknown: DAMP"
     yield "  reason: >-"
-    yield "    derived: damping so that a quarter of the weight times the height turns a joint at about 2 rad/s;"
-    yield f"    the way to the rest pose is {distance:.2f} rad at most, three times that at 1 rad/s and 2 s to spare."
+    yield "    derived: 2.5 times what the longest way to the rest pose takes; damping with which a quarter of the"
+    yield "    weight times the height of the centre of mass turns a joint at about 2 rad/s, as far as every motor and"
+    yield "    the lightest joint allow."
 
 
 def _arming() -> Iterator[str]:
     yield "arming:"
     yield "  clear_s: 0.5"
-    yield "  start_timeout_s: 10.0"
+    yield "  start_timeout_s: 30.0"
