@@ -164,8 +164,8 @@ def test_a_raising_safe_branch_still_ends_the_action() -> None:
 STOCK_SHAPES: dict[str, Callable[[Behaviour, Mover], Behaviour]] = {
     "Sequence with memory": lambda g, m: Sequence("s", memory=True, children=[g, m]),
     "Parallel": lambda g, m: Parallel("p", ParallelPolicy.SuccessOnAll(), children=[g, m]),
-    "Parallel not synchronised": lambda g, m: Parallel("p", ParallelPolicy.SuccessOnAll(synchronise=False), children=[g, m]),
-}  # fmt: skip
+    "Parallel not synchronised": lambda g, m: Parallel("p", ParallelPolicy.SuccessOnAll(synchronise=False), [g, m]),
+}
 
 
 @pytest.mark.parametrize("shape", STOCK_SHAPES)
