@@ -21,9 +21,8 @@ class Situation:
         arming: State of arming.
         level: Latched level, NONE without a stop.
         is_operator_hold: True when nothing but the operator's own HOLD is latched.
-        is_planned: True when the stop is the planned end of a mission.
         is_at_rest: True when the motors are provably off.
-        guards: Texts of the guards that are not OK or not yet over a trip, level HOLD and above.
+        guards: Texts of the guards of level HOLD and above that are not OK.
         causes: Texts of the latched causes that have not been clear for long enough, or never will.
         devices: What the inventory and the drill have against arming.
     """
@@ -31,7 +30,6 @@ class Situation:
     arming: ArmingState
     level: Level = Level.NONE
     is_operator_hold: bool = False
-    is_planned: bool = False
     is_at_rest: bool = True
     guards: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
@@ -147,10 +145,8 @@ def situations() -> Iterator[Situation]:
             for devices in reasons:
                 yield Situation(arming, guards=guards, devices=devices)
     for level in (Level.HOLD, Level.SETTLE, Level.DAMP, Level.CUT, Level.TERMINAL):
-        for own, planned in ((False, False), (True, False), (False, True)):
-            if (own and level is not Level.HOLD) or (planned and level is Level.HOLD):
-                continue
-            for at_rest in (False, True):
+        for is_operator_hold in (False, True) if level is Level.HOLD else (False,):
+            for is_at_rest in (False, True):
                 for guards in reasons:
                     for causes in reasons:
-                        yield Situation(ArmingState.STOPPED, level, own, planned, at_rest, guards, causes)
+                        yield Situation(ArmingState.STOPPED, level, is_operator_hold, is_at_rest, guards, causes)

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from supervisor.core.command import Actuation, Drive
-from supervisor.core.exchange import DrillReport, GateCounts, Knobs, MissionOutput, Request, Stop
-from supervisor.core.guard import GuardBoard, GuardReading
-from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
+from supervisor.core.exchange import DrillReport, Knobs, MissionOutput, Request
+from supervisor.core.guard import GuardBoard
+from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.core.state import MotorStatus, RobotState
 from supervisor.safety.arming import Situation, arming_refusals, press
 from supervisor.safety.board import GuardBoardEvaluator, is_blocking
+from supervisor.safety.clearance import Clearance, device_reasons
+from supervisor.safety.decision import Decision
 from supervisor.safety.gate import Gate, Mode
 from supervisor.safety.inputs import DISABLED, FAULT, POSITION, GuardInputs
 from supervisor.safety.power import Drill, PowerStep, PowerUp
@@ -35,35 +36,6 @@ SILENT_TIMEOUTS = 2.0
 """A motor that was not heard for this many of its own command timeouts has switched itself off."""
 
 _NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the safety core decided in one cycle.
-
-    Attributes:
-        board: All guards.
-        level: Level in force.
-        arming: State of arming.
-        refusals: Why the last press or request did nothing; empty when it did something.
-        stop: The latched stop.
-        actuation: What must be written in this cycle.
-        gate: What the gate changed or refused since the start.
-        is_at_rest: True when nothing is latched that still acts, and the motors are provably off.
-        drill: Result of the last drill.
-        inventory_requested: True in the one cycle in which the runtime is to start an inventory.
-    """
-
-    board: GuardBoard
-    level: Level
-    arming: ArmingState
-    refusals: tuple[str, ...]
-    stop: Stop | None
-    actuation: Actuation
-    gate: GateCounts
-    is_at_rest: bool
-    drill: DrillReport | None
-    inventory_requested: bool
 
 
 class SafetyCore:
@@ -85,11 +57,10 @@ class SafetyCore:
         self._silent_s = SILENT_TIMEOUTS * robot.motor_timeout_s
         self._evaluator = GuardBoardEvaluator(safety)
         self._severity = Severity(safety.profile, robot.order)
+        self._clearance = Clearance(safety, self._evaluator, self._severity, robot.order)
         self._gate = Gate(robot, safety)
         self._arming = ArmingState.DISARMED
         self._armed_since_s = _NAN
-        self._clear_since_s = _NAN
-        self._causes_clear_since_s = _NAN
         self._request_number = 0
         self._refusals: tuple[str, ...] = ()
         self._power_up: PowerUp | None = None
@@ -97,7 +68,6 @@ class SafetyCore:
         self._drill_report: DrillReport | None = None
         self._clears_faults = False
         self._wants_inventory = False
-        self._rows = safety.rows_by_id()
         self._has_failed = False
 
     def inputs(self) -> GuardInputs:
@@ -135,7 +105,7 @@ class SafetyCore:
         board = self._evaluator.evaluate(inputs)
         gate.measure(state)
         stage = output.stage if output is not None else ""
-        self._watch_clear(now_s)
+        self._clearance.watch(now_s)
         is_at_rest = self._is_at_rest(state, now_s)
         self._latch(board, stage, is_at_rest, now_s)
         if output is not None and output.request_number != self._request_number:
@@ -236,6 +206,7 @@ class SafetyCore:
         elif stop_pressed is not None and is_blocking(stop_pressed):
             reason = "DRILL needs the emergency stop released"
         else:
+            self._drill_report = None  # Nobody may take the proof of an earlier drill for that of this one.
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)
             self._arming = ArmingState.CHECKING
             return
@@ -258,7 +229,9 @@ class SafetyCore:
             if step in (PowerStep.ENABLE, PowerStep.RELAX):
                 return gate.relax(now_s, enable=step is PowerStep.ENABLE)
         if self._arming is ArmingState.ARMED and now_s - self._armed_since_s > self._safety.arming.start_timeout_s:
-            self._severity.request(Level.SETTLE, "start_timeout", inputs_stage(output), now_s, planned=True)
+            self._severity.request(
+                Level.SETTLE, "start_timeout", output.stage if output is not None else "", now_s, planned=True
+            )
             self._stopped()
             stop = self._severity.stop
         if stop is not None:
@@ -284,7 +257,7 @@ class SafetyCore:
             if reasons:
                 self._refusals = reasons
                 self._disarm()
-            elif now_s - self._clear_since_s >= self._safety.arming.clear_s:
+            elif self._clearance.is_clear(now_s):
                 self._power_up = PowerUp(self._order, now_s)
         if self._power_up is None:
             return PowerStep.OFF
@@ -298,67 +271,15 @@ class SafetyCore:
 
     def _situation(self, inputs: GuardInputs, is_at_rest: bool, now_s: float) -> Situation:
         stop = self._severity.stop
-        guards = ()
-        if self._evaluator.blocking:
-            guards = tuple(
-                _describe(r, self._order.names) for r in self._evaluator.board if r.level.latches and is_blocking(r)
-            )
         return Situation(
             self._arming,
             stop.level if stop is not None else Level.NONE,
             self._severity.is_operator_hold,
-            stop is not None and stop.planned,
             is_at_rest,
-            guards,
-            self._causes(now_s),
-            self._devices(inputs),
+            self._clearance.guards(),
+            self._clearance.causes(now_s),
+            device_reasons(inputs.inventory, self._drill_report),
         )
-
-    def _devices(self, inputs: GuardInputs) -> tuple[str, ...]:
-        """What the inventory and the drill have against arming."""
-        reasons: list[str] = []
-        if not inputs.inventory:
-            reasons.append("no inventory of the devices was made")
-        for device in inputs.inventory:
-            if not device.answered and not device.problems:
-                reasons.append(f"{device.name} on {device.bus} did not answer")
-            reasons += [f"{device.name} on {device.bus}: {problem}" for problem in device.problems]
-        if self._drill_report is None:
-            reasons.append("no emergency-stop drill was made")
-        elif not self._drill_report.passed:
-            reasons += [f"emergency-stop drill: {problem}" for problem in self._drill_report.problems]
-        return tuple(reasons)
-
-    def _cause_readings(self) -> list[GuardReading]:
-        stop = self._severity.stop
-        if stop is None:
-            return []
-        found = [self._evaluator.reading(identifier) for identifier in (stop.guard, *stop.further)]
-        return [reading for reading in found if reading is not None]
-
-    def _causes(self, now_s: float) -> tuple[str, ...]:
-        """Why the latched causes do not allow a reset yet."""
-        reasons: list[str] = []
-        for reading in self._cause_readings():
-            if self._rows[reading.id].clear == "never":
-                reasons.append(f"{reading.id} is never cleared in this process")
-            elif is_blocking(reading):
-                reasons.append(_describe(reading, self._order.names))
-        elapsed_s = now_s - self._causes_clear_since_s
-        if not reasons and self._severity.stop is not None and not elapsed_s >= self._safety.arming.clear_s:
-            reasons.append(f"the cause must be clear for {self._safety.arming.clear_s} s")
-        return tuple(reasons)
-
-    def _watch_clear(self, now_s: float) -> None:
-        """Note since when all guards, and the latched causes, have been clear."""
-        if self._evaluator.blocking:
-            self._clear_since_s = _NAN
-        elif self._clear_since_s != self._clear_since_s:
-            self._clear_since_s = now_s
-        if self._severity.stop is None or any(is_blocking(reading) for reading in self._cause_readings()):
-            self._causes_clear_since_s = _NAN
-        elif self._causes_clear_since_s != self._causes_clear_since_s:
-            self._causes_clear_since_s = now_s
 
     def _is_at_rest(self, state: RobotState, now_s: float) -> bool:
         """True when DISABLE has been answered: no motor that can still be heard says that it is on."""
@@ -408,24 +329,9 @@ _ON = frozenset({ArmingState.ARMED, ArmingState.RUNNING, ArmingState.STOPPED})
 _FULL = Knobs()
 
 
-def inputs_stage(output: MissionOutput | None) -> str:
-    """Name of the active stage, "" without a mission."""
-    return output.stage if output is not None else ""
-
-
 def _can_follow(inputs: GuardInputs) -> bool:
     """Whether positions can be commanded: feedback fresh and finite, every motor on."""
     joints = inputs.joints
     if inputs.motors_stale or not np.isfinite(joints.rows[POSITION]).all():
         return False
     return not (inputs.expects_power and (joints.rows[DISABLED].any() or joints.rows[FAULT].any()))
-
-
-def _describe(reading: GuardReading, names: tuple[str, ...]) -> str:
-    """One reading in words: measured against allowed."""
-    joint = f" of {names[reading.joint]}" if 0 <= reading.joint < len(names) else ""
-    if reading.value is GuardValue.OK:
-        return f"{reading.id}{joint} has only just recovered"
-    if reading.value is GuardValue.VIOLATED:
-        return f"{reading.id}{joint} {reading.measured:.4g} {reading.unit}, allowed {reading.limit:.4g}"
-    return f"{reading.id}{joint} is {reading.value.name.lower().replace('_', ' ')}"
