@@ -118,11 +118,18 @@ def resting_features(samples: Samples, plan: MovePlan, order: JointOrder, defaul
 
 
 def move_errors(samples: Samples, plan: MovePlan, order: JointOrder) -> dict[str, float]:
-    """How far each moved joint was from where it should be, and how much the others moved; largest over all moves."""
+    """How far each moved joint was from where it should be, and how much the others moved; largest over all moves.
+
+    Hanging moves only, where there are any: with weight on the feet a joint gives by its load over its stiffness,
+    which says nothing about its encoder.
+    """
     index = {label: i for i, label in enumerate(samples.labels)}
     errors: list[float] = []
     crosstalk: list[float] = []
+    hangs = any(move.support is Support.GANTRY for move in plan.moves)
     for move in plan.moves:
+        if hangs and move.support is not Support.GANTRY:
+            continue
         here, there = index.get(plan.baseline_label(move.support)), index.get(move.label("measure"))
         if here is None or there is None:
             continue
