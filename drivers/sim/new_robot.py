@@ -10,6 +10,7 @@ import math
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from drivers.sim.derive import Derived, derive
 from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
 from drivers.sim.model_edits import adapt, place_imu
 from drivers.sim.model_facts import ModelFacts, read_facts
+from drivers.sim.model_poses import Poses, find_poses
 from drivers.sim.new_robot_parts import RobotParts
 from drivers.sim.new_robot_text import robot_text, safety_text
 from drivers.sim.plant import import_mujoco
@@ -36,14 +38,7 @@ Array = NDArray[np.float64]
 CONTROL_HZ = 500.0
 IMU_RATE_HZ = 250.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-DEFAULT_KEYFRAMES = ("home", "stand", "standing", "default", "init", "initial", "nominal")
-REST_KEYFRAMES = ("rest", "lying", "lie", "sit", "folded")
 KEYFRAME = "handrail_default"
-UPRIGHT_RAD = 0.35
-"""A base whose up axis leans more than this in the default pose would trip the tilt guard from the start."""
-
-LEVEL_RAD = 0.02
-
 OWN_FILES = ("robot.yaml", "safety.yaml", "model.xml", "signature.npz")
 
 
@@ -62,17 +57,6 @@ class NewRobotResult:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Poses:
-    """Poses taken from the model: all positions, and those of the driven joints."""
-
-    qpos: Array
-    default_rad: Array
-    rest_rad: Array | None
-    origin: str
-    remarks: tuple[str, ...]
-
-
 def new_robot(
     name: str,
     mjcf: Path,
@@ -80,6 +64,7 @@ def new_robot(
     make: str = "damiao",
     *,
     keyframe: str | None = None,
+    default_pose: Mapping[str, float] | None = None,
     force: bool = False,
     control_hz: float = CONTROL_HZ,
 ) -> NewRobotResult:
@@ -91,6 +76,8 @@ def new_robot(
         out_dir: The robot folder to write.
         make: Make of the motors.
         keyframe: Keyframe of the model that is the default pose; None to choose one by its usual names.
+        default_pose: Position per joint, rad, instead of the keyframe's: a policy says in its contract what its action
+            is added to, and that need not be a pose that the model knows.
         force: Overwrite the files of a robot folder that exists. Other files in it are left alone.
         control_hz: Control rate.
 
@@ -103,7 +90,7 @@ def new_robot(
         folder = Path(scratch) / "robot"
         facts = read_facts(_compile(text, folder), mjcf)
         adapt(text, facts, control_hz)
-        poses = _poses(facts, mjcf, keyframe)
+        poses = find_poses(facts, mjcf, keyframe, default_pose or {})
         motors = _motors(facts, make)
         replace_actuators(
             text, [Drive(joint.name, motor.torque_nm) for joint, motor in zip(facts.joints, motors, strict=True)]
@@ -175,69 +162,7 @@ def _motors(facts: ModelFacts, make: str) -> tuple[MotorChoice, ...]:
     )
 
 
-def _poses(facts: ModelFacts, source: Path, keyframe: str | None) -> _Poses:
-    """Default and rest pose from the model's keyframes, else zeros inside the limits."""
-    model = facts.model
-    names = [mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_KEY, k) or "" for k in range(model.nkey)]
-    if keyframe is not None and keyframe not in names:
-        allowed = ", ".join(name for name in names if name) or "the model has no named keyframe"
-        raise refuse(source, f"no keyframe {keyframe!r}", allowed, "--keyframe")
-    remarks: list[str] = []
-    upright = [k for k in range(model.nkey) if _lean_rad(model.key_qpos[k], facts) < UPRIGHT_RAD]
-    index = names.index(keyframe) if keyframe is not None else _by_name(names, upright, DEFAULT_KEYFRAMES)
-    if index is None and upright:
-        index = next((k for k in upright if _by_name(names, [k], REST_KEYFRAMES) is None), None)
-    qpos: Array = (model.qpos0 if index is None else model.key_qpos[index]).copy()
-    lean = _lean_rad(qpos, facts)
-    if not lean < UPRIGHT_RAD:
-        raise refuse(
-            source,
-            f"a base whose z axis leans by {lean:.2f} rad in the default pose",
-            f"a base with z up, within {UPRIGHT_RAD} rad",
-        )
-    low = np.array([joint.low_rad for joint in facts.joints])
-    high = np.array([joint.high_rad for joint in facts.joints])
-    margin = np.minimum(0.05, 0.05 * (high - low)) if index is None else np.zeros(len(low))
-    wanted = qpos[facts.qpos]
-    default = np.clip(wanted, low + margin, high - margin)
-    outside = [joint.name for joint, a, b in zip(facts.joints, wanted, default, strict=True) if abs(a - b) > 1e-6]
-    if lean > LEVEL_RAD:
-        remarks.append(f"the base leans by {lean:.2f} rad in the model's pose: it was put level")
-    qpos[facts.base_qpos + 3 : facts.base_qpos + 7] = (1.0, 0.0, 0.0, 0.0)
-    origin = "the model's zero pose" if index is None else f"keyframe {names[index] or index}"
-    if outside:
-        remarks.append(f"{origin} was moved inside the joint limits: {', '.join(outside)}")
-    if index is None:
-        remarks.append("no keyframe to stand in: the default pose is zeros; change default_rad if that is not a stance")
-    default = np.round(default, 6)
-    qpos[facts.qpos] = np.clip(default, low, high)
-    rest_index = _by_name(names, upright, REST_KEYFRAMES)
-    rest = None
-    if rest_index is not None:
-        rest = np.clip(np.round(model.key_qpos[rest_index][facts.qpos], 6), low, high)
-    return _Poses(qpos, qpos[facts.qpos].copy(), rest, origin, tuple(remarks))
-
-
-def _by_name(names: list[str], allowed: list[int], wanted: tuple[str, ...]) -> int | None:
-    """The first keyframe called one of the wanted names, else the first that contains one."""
-    for word in wanted:
-        for k in allowed:
-            if names[k].lower() == word:
-                return k
-    for word in wanted:
-        for k in allowed:
-            if re.search(rf"(^|[^a-z]){word}([^a-z]|$)", names[k].lower()):
-                return k
-    return None
-
-
-def _lean_rad(qpos: Array, facts: ModelFacts) -> float:
-    """Angle of the base's z axis to the vertical."""
-    _, x, y, _ = qpos[facts.base_qpos + 3 : facts.base_qpos + 7]
-    return math.acos(max(-1.0, min(1.0, 1.0 - 2.0 * float(x * x + y * y))))
-
-
-def _add_keyframe(text: ModelText, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: _Poses) -> Trial:
+def _add_keyframe(text: ModelText, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: Poses) -> Trial:
     """The default pose as a keyframe with the feet on the floor; returns the robot standing in it."""
     trial = Trial(facts, np.array([motor.torque_nm for motor in motors]), poses.qpos)
     trial.place(poses.default_rad)
@@ -250,7 +175,7 @@ def _parts(
     mjcf: Path,
     facts: ModelFacts,
     motors: tuple[MotorChoice, ...],
-    poses: _Poses,
+    poses: Poses,
     derived: Derived,
     stance: Trial,
     site: str,

@@ -229,6 +229,21 @@ def test_a_keyframe_that_lies_on_its_back_is_not_the_default_pose(tmp_path: Path
         new_robot("test", tmp_path / "model.xml", tmp_path / "other", keyframe="home")
 
 
+def test_a_policy_s_pose_can_be_the_default_pose(tmp_path: Path) -> None:
+    pose = {f"{leg}_calf": -1.2 for leg in ("fl", "fr", "rl", "rr")}
+    result = make(tmp_path, quadruped(), default_pose=pose)
+    assert result.robot.config.joints["fl_calf"].default_rad == -1.2
+    assert result.robot.config.joints["fl_thigh"].default_rad == 0.7
+    assert_hangs_and_stands(result.robot)
+
+
+def test_a_default_pose_that_the_robot_cannot_take_is_refused(tmp_path: Path) -> None:
+    text = refusal(tmp_path, quadruped(), default_pose={"fl_calf": 1.0, "tail": 0.0, "fl_hip": float("nan")})
+    assert "fl_calf: found 1.0 rad; allowed: -2.6 to -0.4 rad" in text
+    assert "tail: found no such joint" in text
+    assert "fl_hip: found nan" in text
+
+
 def test_degrees_and_classes_are_resolved(tmp_path: Path) -> None:
     text = quadruped(compiler='<compiler angle="degree"/>', keyframes="").replace('range="-1 2.5"', 'range="-90 90"')
     text = text.replace('range="-2.6 -0.4"', 'range="-150 -20"').replace('range="-0.8 0.8"', 'range="-45 45"')
