@@ -107,7 +107,7 @@ class SimulatedWorld:
         self._make_imu(seed, noise_scale)
         self._start_s = self._now_s = start_s
         self._steps = 0
-        self._sample_due_s = start_s
+        self._sample_due_s = start_s + self._imu.period_s
         self._sample_s = start_s
         self._sample_velocity = np.zeros(3)
         self._is_policy_wrapped = False

@@ -70,7 +70,8 @@ class Host:
         return self.cycle * self.config.control_period_s
 
     def step(self, request: Request, cycles: int = 1) -> dict[str, MotorFeedback]:
-        """Send, advance, receive; returns the feedback that came back in the last cycle, by joint."""
+        """Send, advance, receive; returns the feedback of the last cycle, by joint. `packets` holds all of them."""
+        self.packets = []
         for _ in range(cycles):
             for name, joint in self.config.joints.items():
                 data = request(name)
@@ -83,7 +84,7 @@ class Host:
         return self.feedback
 
     def _receive(self) -> None:
-        self.feedback, self.frames, self.packets = {}, [], []
+        self.feedback, self.frames = {}, []
         for bus, can in self.cans.items():
             for frame in can.receive(self.now_s):
                 self.frames.append((bus, frame))

@@ -107,7 +107,9 @@ def test_a_target_is_forgotten_when_the_motor_is_switched_off() -> None:
     assert not bench.torque().any()
 
 
-@pytest.mark.parametrize(("direction", "gear", "offset"), [(1, 1.0, 0.0), (-1, 1.0, 0.2), (1, 3.0, -0.1), (-1, 2.5, 0.4)])
+@pytest.mark.parametrize(
+    ("direction", "gear", "offset"), [(1, 1.0, 0.0), (-1, 1.0, 0.2), (1, 3.0, -0.1), (-1, 2.5, 0.4)]
+)
 def test_direction_gear_and_offset_turn_joint_into_motor_and_back(direction: int, gear: float, offset: float) -> None:
     bench = Bench(joint(1, direction=direction, gear=gear, offset=offset))
     bench.position[0], bench.velocity[0] = 0.3, 0.5

@@ -18,7 +18,9 @@ def unit(packet: str = "hi91", mounting: tuple[float, float, float, float] = LEV
     return HipnucImu(ImuConfig("hipnuc", "imu0", packet, 250.0, mounting), seed=[1], noise_scale=noise)
 
 
-def motion(rotation: np.ndarray | None = None, rate: tuple[float, ...] = (0.1, 0.2, 0.3), stamp_s: float = 1.0) -> Motion:
+def motion(
+    rotation: np.ndarray | None = None, rate: tuple[float, ...] = (0.1, 0.2, 0.3), stamp_s: float = 1.0
+) -> Motion:
     return Motion(np.eye(3) if rotation is None else rotation, np.array(rate), np.array([0.0, 0.0, 9.81]), stamp_s)
 
 
