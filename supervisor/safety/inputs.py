@@ -13,7 +13,7 @@ from supervisor.core.levels import ArmingState
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import MotorStatus, RobotState
 
-VELOCITY, TORQUE, TRACKING, JUMP, POSITION, TEMPERATURE, AGE, FAULT, DISABLED = range(9)
+VELOCITY, TORQUE, TRACKING, JUMP, TEMPERATURE, AGE, POSITION, FAULT, DISABLED = range(9)
 """Rows of the table of per-joint quantities."""
 
 ROWS = 9
@@ -65,7 +65,7 @@ class JointTable:
         self.torque_nm = robot.vector("torque_nm")
         self._minimum, self._maximum = robot.position_minimum_rad, robot.position_maximum_rad
         self._values = np.full((ROWS, count), np.nan)
-        self._signed = self._values[: JUMP + 1]
+        self._signed = self._values[: AGE + 1]
         self.rows: list[Vector] = list(self._values)
         self.worst = [-1] * ROWS
         # Operands are whole vectors: an array operation with a Python number costs twice as much.
@@ -98,20 +98,21 @@ class JointTable:
             np.subtract(applied.position_rad, q, rows[TRACKING])
         # A step is judged over the time between the two readings, which is longer where a reply was lost.
         np.subtract(q, self._last_position, rows[JUMP])
-        np.maximum(state.motor_stamp_s, self._long_ago, self._stamp)
+        np.maximum(state.motor_stamp_s, self._long_ago, out=self._stamp)
         np.subtract(self._stamp, self._last_stamp, elapsed)
         np.fmax(elapsed, self._period, elapsed)
         np.multiply(elapsed, self.velocity_rad_per_s, elapsed)
         np.divide(rows[JUMP], elapsed, rows[JUMP])
         self._last_position[:] = q
         self._stamp, self._last_stamp = self._last_stamp, self._stamp
-        np.abs(self._signed, self._signed)
         np.subtract(q, self._maximum, rows[POSITION])
         np.subtract(self._minimum, q, spare)
-        np.maximum(rows[POSITION], spare, rows[POSITION])
+        np.maximum(rows[POSITION], spare, out=rows[POSITION])
         rows[TEMPERATURE][:] = state.temperature_degc
         self._now.fill(now_s)
         np.subtract(self._now, state.motor_stamp_s, rows[AGE])
+        # Magnitudes, also of what is never negative: minus infinity, or a stamp from the future, must not look healthy.
+        np.abs(self._signed, self._signed)
         status = state.motor_status.tobytes()
         if status != self._status:
             np.equal(state.motor_status, self._faulty, rows[FAULT])

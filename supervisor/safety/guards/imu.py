@@ -18,8 +18,8 @@ REST_RATE_RAD_PER_S = 0.3
 
 
 def imu_age(inputs: GuardInputs) -> Sample:
-    """Age of the newest inertial sample, s; infinite before the first."""
-    return inputs.now_s - inputs.newest().imu.stamp_s, 1.0, -1
+    """Age of the newest inertial sample, s; infinite before the first. A stamp from the future is as bad as an old one."""
+    return abs(inputs.now_s - inputs.newest().imu.stamp_s), 1.0, -1
 
 
 def imu_norm(inputs: GuardInputs) -> Sample:
