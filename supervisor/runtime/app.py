@@ -180,6 +180,7 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
             context=context,
             judge=judge,
             last=link.snapshot(),
+            witness=run.witness,
             fault_name=port.fault_name,
             policy_durations=policy.durations,
             tick_durations=run.tick_durations,

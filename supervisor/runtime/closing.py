@@ -12,6 +12,9 @@ import py_trees
 from supervisor.core.errors import HandrailError
 from supervisor.core.exchange import GateCounts, Snapshot, Stop
 from supervisor.core.report import Diagnosis
+from supervisor.core.state import MotorStatus
+from supervisor.diagnosis.causes import diagnose
+from supervisor.diagnosis.evidence import Evidence
 from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.report import report_text
@@ -20,6 +23,7 @@ from supervisor.evidence.summary import Outcome, Summary, Timing, summary_docume
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.preparation import Prepared
+from supervisor.runtime.witness import Witness
 from trees.context import MissionContext, MissionResult
 from trees.render import render
 
@@ -41,6 +45,7 @@ class Closing:
         context: The mission's knowledge.
         judge: What measured the stages.
         last: The last snapshot, None when not even one cycle ran.
+        witness: What happened meanwhile.
         fault_name: The make's name of a motor's fault code.
         policy_durations: Of the policy's steps.
         tick_durations: Of the mission's ticks.
@@ -57,6 +62,7 @@ class Closing:
     context: MissionContext
     judge: StageJudge
     last: Snapshot | None
+    witness: Witness
     fault_name: Callable[[int, int], str]
     policy_durations: DurationHistogram
     tick_durations: DurationHistogram
@@ -130,7 +136,37 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
 
 def find_causes(closing: Closing, outcome: Outcome) -> tuple[Diagnosis, ...]:
     """What the evidence of a run that did not complete means."""
-    return ()
+    if outcome in ("completed", "operator_stop"):
+        return ()
+    witness, prepared = closing.witness, closing.prepared
+    snapshot = witness.snapshot
+    evidence = Evidence(
+        robot=prepared.robot.config,
+        stop=_real_stop(closing.last),
+        snapshot=snapshot,
+        stages=tuple(closing.context.reports),
+        explanation=closing.judge.explanation(),
+        signature=prepared.signature,
+        passive_pose_rad=witness.passive_pose_rad,
+        passive_gravity=witness.passive_gravity,
+        reply_ratios=witness.reply_ratios,
+        policy=witness.policy,
+        observation_names=prepared.policy.observation_names,
+        fault_names={} if snapshot is None else _fault_names(snapshot, closing.fault_name),
+        oscillating_joint=closing.judge.oscillating_joint(),
+        refusals=witness.refusals,
+    )
+    return diagnose(evidence)
+
+
+def _fault_names(snapshot: Snapshot, fault_name: Callable[[int, int], str]) -> dict[str, str]:
+    """The make's name of each motor's fault, by joint."""
+    state = snapshot.state
+    return {
+        name: fault_name(joint, int(state.fault_code[joint]))
+        for joint, name in enumerate(state.order)
+        if state.motor_status[joint] == MotorStatus.FAULT
+    }
 
 
 def _write_for_people(closing: Closing) -> None:

@@ -18,6 +18,7 @@ from supervisor.runtime.journal import Journal
 from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.progress import Progress
+from supervisor.runtime.witness import Witness
 
 PROCESS_FAULTS = ("mission_stalled", "mission_killed", "recorder_blocked", "disk_full", "clock_step")
 """Faults of the supervisor itself that one thread can show; the others need processes of their own."""
@@ -73,6 +74,7 @@ class LockstepRun:
         self._stage = ""
         self._is_mission_alive = True
         self._is_mission_stalled = False
+        self.witness = Witness()
         self.tick_durations = DurationHistogram()
         self.has_moved = False
         self.was_interrupted = False
@@ -112,6 +114,7 @@ class LockstepRun:
         self._suffer(now_s)
         self._obey_interrupts(snapshot, now_s)
         loops.operator.tick(now_s)
+        self.witness.look(snapshot, loops.mission.context)
         if self._is_mission_alive and not self._is_mission_stalled:
             started_s = time.perf_counter()
             output = loops.mission.tick(now_s)
