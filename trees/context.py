@@ -64,6 +64,7 @@ class StageHead:
         needs_motion: True when the robot must be armed and running.
         guard_limits: Tightened limits by guard id.
         criteria: What it is judged by.
+        remarks: What its report says from the start, such as criteria that this robot cannot be judged by.
     """
 
     name: str
@@ -73,6 +74,7 @@ class StageHead:
     needs_motion: bool
     guard_limits: Mapping[str, float]
     criteria: tuple[Criterion, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class _Unwired:
@@ -302,7 +304,7 @@ class MissionContext:
         self.close_stage("failed")
         self.stage = head
         self.is_measuring = False
-        self.stage_notes = []
+        self.stage_notes = list(head.remarks)
         self.failure = ""
         self._stage_started_s = self.now_s
         self._stage_elapsed_s = 0.0

@@ -233,3 +233,24 @@ def test_a_warning_does_not_end_the_mission() -> None:
     control.board = GuardBoard((make_reading("tilt"), warning), Level.WARN)
     control.run(root)
     assert bench.context.result is MissionResult.COMPLETED
+
+
+def test_tracking_that_nobody_measures_is_not_judged_and_the_report_says_so() -> None:
+    bench = Bench()
+    control = FakeControl(bench)
+    control.board = ALL_OK
+    mission = on_one_metric("deployment")
+    tracking = [
+        Criterion(name, "<=", 0.1, "a test's number") for name in ("vx_m_per_s_error_max", "roll_rad_error_max")
+    ]
+    stages = [
+        replace(stage, accept=(*ACCEPT, *tracking)) if stage.kind == "rollout" else stage for stage in mission.stages
+    ]
+    control.run(create_root(bench.context, replace(mission, stages=tuple(stages)), SAFETY))
+    report = bench.context.reports[-1]
+    assert report.outcome == "passed"
+    assert [result.metric for result in report.criteria] == ["tilt_max_rad"]
+    assert report.notes == (
+        "vx_m_per_s_error_max is not judged: the robot has no estimator of its velocity",
+        "roll_rad_error_max is not judged: the policy takes no roll_rad",
+    )

@@ -42,15 +42,15 @@ def create_root(context: MissionContext | None, mission: Mission, safety: Safety
         for stage in mission.stages:
             problems += [f"stage {stage.name}: {text}" for text in command_problems(context.policy, stage.schedule)]
     hoists = is_wired and context.robot.rest_support == "gantry"
-    root = _compose(context, mission, safety.guards, hoists=hoists)
+    root = _compose(Parts(context, Motion(context), is_wired), mission, safety.guards, hoists=hoists)
     problems += lint(root)
     if problems:
         raise ConfigError(Problem(f"mission {mission.name}", None, "", text, "see there") for text in problems)
     return root
 
 
-def _compose(context: MissionContext, mission: Mission, rows: tuple[GuardRow, ...], *, hoists: bool) -> Behaviour:
-    parts = Parts(context, Motion(context))
+def _compose(parts: Parts, mission: Mission, rows: tuple[GuardRow, ...], *, hoists: bool) -> Behaviour:
+    context = parts.context
     before: list[StageSpec | None] = [None, *mission.stages]
     rungs = [build_rung(spec, last, parts) for spec, last in zip(mission.stages, before, strict=False)]
     ladder = Sequence("ladder", memory=True, children=[*rungs, *_ending(MissionResult.COMPLETED, parts, hoists=hoists)])

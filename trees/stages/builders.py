@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from py_trees.behaviour import Behaviour
@@ -15,6 +15,7 @@ from trees.actions.policy import RunPolicy, WatchPolicy, WatchSensors
 from trees.actions.poses import HoldPose, MoveToPose, SingleJointMoves
 from trees.actions.preflight import RunDrill, TakeInventory
 from trees.context import MissionContext, StageHead
+from trees.missions.metrics import unmeasurable
 from trees.missions.schema import MOTION_KINDS, StageSpec
 from trees.motion import Motion
 from trees.stages.parts import EnterStage, JudgeStage
@@ -27,10 +28,12 @@ class Parts:
     Attributes:
         context: The mission's context.
         motion: What carries the robot.
+        is_wired: False when the tree is built for a drawing only.
     """
 
     context: MissionContext
     motion: Motion
+    is_wired: bool
 
 
 def preflight(spec: StageSpec, parts: Parts) -> list[Behaviour]:
@@ -96,7 +99,8 @@ def build_stage(spec: StageSpec, parts: Parts, name: str) -> Behaviour:
         name: What this run is called; a stage may stand in the tree several times.
     """
     context, motion = parts.context, parts.motion
-    head = stage_head(spec)
+    head = stage_head(spec, parts)
+    spec = replace(spec, accept=head.criteria)
     leaves: list[Behaviour] = [EnterStage(head, context), ChangeSupport(spec.support, context, motion)]
     if head.needs_motion:
         leaves += [Arm(context, motion), Start(context, motion)]
@@ -107,8 +111,18 @@ def build_stage(spec: StageSpec, parts: Parts, name: str) -> Behaviour:
     return Sequence(name, memory=True, children=leaves)
 
 
-def stage_head(spec: StageSpec) -> StageHead:
-    """What is fixed about a stage, as the context and the record take it."""
+def stage_head(spec: StageSpec, parts: Parts) -> StageHead:
+    """What is fixed about a stage, as the context and the record take it.
+
+    Tracking that cannot be measured here (no estimator, no such command) is not judged, and the report says so.
+    """
+    criteria, remarks = spec.accept, ()
+    if parts.is_wired:
+        context = parts.context
+        names, has_estimator = context.policy.command_names, context.robot.estimator != "none"
+        reasons = [unmeasurable(c.metric, names, has_estimator=has_estimator) for c in spec.accept]
+        criteria = tuple(c for c, reason in zip(spec.accept, reasons, strict=True) if not reason)
+        remarks = tuple(reason for reason in reasons if reason)
     return StageHead(
         name=spec.name,
         kind=spec.kind,
@@ -116,7 +130,8 @@ def stage_head(spec: StageSpec) -> StageHead:
         limit_s=spec.timeout_s,
         needs_motion=spec.kind in MOTION_KINDS,
         guard_limits=spec.guards,
-        criteria=spec.accept,
+        criteria=criteria,
+        remarks=remarks,
     )
 
 
