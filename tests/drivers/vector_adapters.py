@@ -15,6 +15,7 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.damiao import codec as damiao
+from drivers.can.damiao.batch import FeedbackBatch, MitBatch
 from drivers.devices import MotorModel
 from drivers.imu.hipnuc import codec as hipnuc
 from drivers.imu.hipnuc.tables import TAG_HI81, TAG_HI83, TAG_HI91
@@ -102,7 +103,7 @@ def check_mit_command(case: Case) -> None:
         with pytest.raises(EncodeError):
             damiao.encode_mit(model, given)
     data = damiao.encode_mit(model, values)
-    batch = damiao.MitBatch([model, model])
+    batch = MitBatch([model, model])
     assert batch.encode(np.array([values, values]).T) == data + data
     assert batch.all_valid
     assert_frame(Frame(inputs["motor_id"], data), case, mit_fields)
@@ -155,7 +156,7 @@ def check_feedback(case: Case) -> None:
     feedback = damiao.decode_feedback(data, model)
     values = np.zeros((5, 1))
     word = np.array([int.from_bytes(data, "big", signed=True)])
-    nibbles = damiao.FeedbackBatch([model]).decode(word, values)
+    nibbles = FeedbackBatch([model]).decode(word, values)
     assert nibbles.tolist() == [feedback.status_code]
     assert values[:4, 0].tolist() == [*feedback[2:5], max(feedback.mosfet_degc, feedback.rotor_degc)]
     status = damiao.status_name(feedback.status_code)

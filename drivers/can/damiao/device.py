@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from drivers.bus import CanBus, Frame
 from drivers.can.damiao import codec
+from drivers.can.damiao.batch import FeedbackBatch, MitBatch
 from drivers.can.damiao.inventory import Request, await_feedback, probe_motor
 from drivers.can.damiao.tables import BROADCAST_ID, STATUS_DISABLED, STATUS_ENABLED
 from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
@@ -67,8 +68,8 @@ class DamiaoMotors:
         self._all_heard = False
         self._requests: dict[int, list[Request]] = {}
         models = [motor.model for motor in self.motors]
-        self._encoder = codec.MitBatch(models)
-        self._decoder = codec.FeedbackBatch(models)
+        self._encoder = MitBatch(models)
+        self._decoder = FeedbackBatch(models)
         self._fixed: dict[Drive, list[tuple[CanBus, list[Frame]]]] = {
             Drive.POLL: self._frames(codec.make_poll),
             Drive.ENABLE: self._frames(lambda identifier: Frame(identifier, codec.ENABLE)),
