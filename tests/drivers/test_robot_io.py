@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from drivers import registry, robot_io
 from drivers.bus import Frame
 from drivers.robot_io import RobotIO
 from supervisor.core.command import Drive
@@ -98,9 +101,12 @@ def test_states_are_read_only_and_do_not_change_afterwards(rig) -> None:
     kept = first.position_rad.copy()
     for motor in motors.values():
         motor.position = 0x1234
+        motor.status = 9
     io.write(actuation(Drive.POLL, 12), 2.0)
     io.read(2.0)
     assert (first.position_rad == kept).all()
+    assert (first.motor_status == MotorStatus.DISABLED).all()
+    assert (first.fault_code == 0).all()
     for array in (first.position_rad, first.motor_stamp_s, first.motor_status, first.imu.gravity_in_base):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
@@ -174,6 +180,34 @@ def test_direction_gear_and_offset_are_applied_both_ways() -> None:
     motors["a"].position = int.from_bytes(raw[:2], "big")
     io.write(actuation(Drive.POLL, 2), 0.0)
     assert io.read(0.0).position_rad[0] == pytest.approx(0.5, abs=5e-4)
+
+
+def test_motors_of_several_makes_keep_the_order_of_the_joints(monkeypatch: pytest.MonkeyPatch) -> None:
+    makes = {"damiao": registry.MOTOR_MAKES["damiao"], "twin": registry.MOTOR_MAKES["damiao"]}
+    monkeypatch.setattr(registry, "MOTOR_MAKES", makes)
+    monkeypatch.setattr(robot_io, "MOTOR_MAKES", makes)
+    joints = {}
+    for number, make in enumerate(("twin", "damiao", "damiao", "twin", "twin"), 1):
+        plain = joint("can0", number)
+        joints[f"j{number}"] = replace(plain, motor=replace(plain.motor, make=make))
+    robot = robot_config(joints, control_hz=200.0)
+    buses = MemoryBuses()
+    motors = populate(buses, robot)
+    io = RobotIO(robot, buses)
+    for number, motor in enumerate(motors.values(), 1):
+        motor.position = 1000 * number
+    motors["j4"].status = 0xA
+    io.write(actuation(Drive.POLL, 5), 1.0)
+    state = io.read(1.0)
+    expected = [1000 * number * 25.0 / 65535 - 12.5 for number in range(1, 6)]
+    assert state.position_rad == pytest.approx(expected)
+    assert state.motor_status.tolist() == [1, 1, 1, 3, 1]
+    assert io.fault_name(3, int(state.fault_code[3])) == "OVER_CURRENT"
+    position = [0.1, 0.2, 0.3, 0.4, 0.5]
+    io.write(actuation(Drive.COMMAND, 5, position_rad=position), 1.0)
+    sent = [int.from_bytes(motor.log[-1][:2], "big") * 25.0 / 65535 - 12.5 for motor in motors.values()]
+    assert sent == pytest.approx(position, abs=5e-4)
+    assert io.statistics()["can0"].dropped == 0
 
 
 def test_an_impossible_wiring_is_refused_with_all_reasons() -> None:
