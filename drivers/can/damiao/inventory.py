@@ -25,6 +25,7 @@ from drivers.can.damiao.tables import (
     REGISTER_TORQUE_MAX,
     REGISTER_VELOCITY_MAX,
     REPLY_TIMEOUT_S,
+    SETTING_ATTEMPTS,
     STATUS_DISABLED,
     STATUS_ENABLED,
     TIMEOUT_COUNT_S,
@@ -204,10 +205,10 @@ def _set_timeout(
     wanted = codec.timeout_counts(timeout_s)
     read = codec.make_register_read(identifier, REGISTER_TIMEOUT)
     value: int | float | None = None
-    for _ in range(ATTEMPTS):
+    for _ in range(SETTING_ATTEMPTS):
         now_s, _ = yield from await_register(line, codec.make_set_timeout(identifier, timeout_s), now_s)
         now_s, value = yield from await_register(line, read, now_s)
-        if value == wanted:
+        if value is None or value == wanted:
             break
     if value is not None:
         facts["timeout_s"] = round(value * TIMEOUT_COUNT_S, 6)

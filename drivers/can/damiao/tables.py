@@ -101,5 +101,8 @@ REPLY_TIMEOUT_S: Final = 0.02
 MODE_CHANGE_TIMEOUT_S: Final = 0.5
 """After power-up a change of the control mode can take some 100 ms."""
 
-ATTEMPTS: Final = 4
-"""Register requests are repeated this often: frames get lost on a bus that is otherwise fine."""
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+SETTING_ATTEMPTS: Final = 3
+"""How often a setting that was acknowledged but reads back differently is written again."""
