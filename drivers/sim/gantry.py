@@ -95,6 +95,11 @@ class Gantry:
             self.is_reached = False
 
     @property
+    def is_slack(self) -> bool:
+        """Whether it does nothing: the robot stands on its own."""
+        return self._tightness == 0.0 and self.support is Support.GROUND
+
+    @property
     def lift_n(self) -> float:
         """Upward force in the last step, N."""
         return self._lift_n
@@ -110,7 +115,7 @@ class Gantry:
         Returns:
             Force (N) and torque (N·m), both in the world frame.
         """
-        if self._tightness == 0.0 and self.support is Support.GROUND:
+        if self.is_slack:
             self._lift_n = 0.0
             return NO_WRENCH
         x, y, z, qw, qx, qy, qz = pose

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.sim.gantry import Gantry
+from drivers.sim.gantry import NO_WRENCH, Gantry
 from drivers.sim.variation import Variation, apply_variation
 from supervisor.core.errors import SimulationError
 from supervisor.core.joints import Vector
@@ -28,6 +28,8 @@ RELAX_LIMIT_S = 3.0
 RELAX_DAMPING_PER_S = 5.0
 """Extra damping while the limbs come to rest at the start, per joint inertia: limp legs swing for long otherwise."""
 RELAX_SPEED_RAD_PER_S = 5e-3
+
+NO_PUSH = (0.0, 0.0, 0.0)
 
 Rotation = NDArray[np.float64]
 """A (3, 3) rotation matrix."""
@@ -68,6 +70,12 @@ class Truth:
     weight_n: float
 
 
+def _as_slice(indices: NDArray[np.intp]) -> slice | None:
+    """The slice that covers some indices in their order, if there is one."""
+    first = int(indices[0])
+    return slice(first, first + len(indices)) if np.array_equal(np.diff(indices), np.ones(len(indices) - 1)) else None
+
+
 class Plant:
     """A MuJoCo model of one robot.
 
@@ -81,6 +89,7 @@ class Plant:
         model, data: MuJoCo's own, for tests and tools that look inside.
         timestep_s: Of the physics: the model's own, or the next shorter one that divides the control period.
         position_rad, velocity_rad_per_s: (n,) true joint state, robot order; written in place by each step.
+        gravity_in_world_m_per_s2: (3,).
 
     Raises:
         SimulationError: The model cannot be loaded, or does not have what the robot file names.
@@ -157,10 +166,14 @@ class Plant:
         kinds = self._mujoco.mjtObj
         self._velocity_of = (kinds.mjOBJ_XBODY, self._body) if self._site < 0 else (kinds.mjOBJ_SITE, self._site)
         self._spatial = np.zeros(6)
-        count = len(self._q_at)
-        self.position_rad: Vector = np.zeros(count)
-        self.velocity_rad_per_s: Vector = np.zeros(count)
-        self._push: tuple[float, float, float] = (0.0, 0.0, 0.0)
+        # Joints that lie side by side in the model are read and driven in place; others are gathered and scattered.
+        where_q, where_v = _as_slice(self._q_at), _as_slice(self._v_at)
+        self._is_in_place = where_q is not None and where_v is not None
+        self._drive_at = self._v_at if where_v is None else where_v
+        self.position_rad: Vector = data.qpos[self._q_at if where_q is None else where_q]
+        self.velocity_rad_per_s: Vector = data.qvel[self._v_at if where_v is None else where_v]
+        self._is_forced = True
+        self._push = NO_PUSH
         self._mj_step = self._mujoco.mj_step
         self._read_joints()
 
@@ -175,6 +188,7 @@ class Plant:
         data.qvel[:] = 0.0
         mujoco.mj_forward(model, data)
         mass, inertia = self._mass_properties()
+        self.gravity_in_world_m_per_s2: Vector = model.opt.gravity.copy()
         self._gravity_m_per_s2 = float(np.linalg.norm(model.opt.gravity))
         place = (float(self._base_pose[0]), float(self._base_pose[1]), 0.0)
         self.gantry = Gantry(self._config.gantry, mass, self._gravity_m_per_s2, inertia, place)
@@ -203,14 +217,23 @@ class Plant:
         return float(masses.sum()), float(inertia + model.body_inertia[own].mean(axis=1).sum())
 
     def _read_joints(self) -> None:
+        if self._is_in_place:
+            return
         np.take(self._qpos, self._q_at, out=self.position_rad)
         np.take(self._qvel, self._v_at, out=self.velocity_rad_per_s)
 
     def _hold(self) -> None:
-        wrench = self.gantry.wrench(self.timestep_s, self._base_pose.tolist(), self._base_velocity.tolist())
+        gantry = self.gantry
+        if not gantry.is_slack:
+            wrench = gantry.wrench(self.timestep_s, self._base_pose.tolist(), self._base_velocity.tolist())
+        elif self._is_forced or self._push != NO_PUSH:
+            wrench = NO_WRENCH
+        else:
+            return
         px, py, pz = self._push
         fx, fy, fz, tx, ty, tz = wrench
         self._wrench[:] = (fx + px, fy + py, fz + pz, tx, ty, tz)
+        self._is_forced = wrench is not NO_WRENCH or self._push != NO_PUSH
 
     def step(self, torque_nm: Vector) -> None:
         """Move one physics step.
@@ -218,7 +241,7 @@ class Plant:
         Args:
             torque_nm: (n,) joint torques, robot order.
         """
-        self._applied[self._v_at] = torque_nm
+        self._applied[self._drive_at] = torque_nm
         self._hold()
         self._mj_step(self.model, self.data)
         self._read_joints()
@@ -233,11 +256,6 @@ class Plant:
         kind, index = self._velocity_of
         self._mujoco.mj_objectVelocity(self.model, self.data, kind, index, self._spatial, 0)
         return self._site_rotation, self._spatial
-
-    @property
-    def gravity_in_world_m_per_s2(self) -> Vector:
-        """(3,) gravity."""
-        return self.model.opt.gravity
 
     def set_support(self, support: Support) -> None:
         """Begin to hang up, lower or let go."""

@@ -31,6 +31,7 @@ _HI83_LAYOUT: Final = struct.Struct("<BHBI10fQ")
 _HI83_FIELDS: Final = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5
 """Acceleration, angular rate, quaternion and system time."""
 
+_DEGREES: Final = 180.0 / math.pi
 _G_M_PER_S2: Final = 9.8
 """What the firmware divides by."""
 
@@ -121,12 +122,13 @@ class HipnucImu:
     def _pack(self, values: tuple[float, ...], stamp_s: float) -> bytes:
         ax, ay, az, gx, gy, gz, mx, my, mz, w, x, y, z = values
         if self._packet == HI91:
-            turns = (math.degrees(gx), math.degrees(gy), math.degrees(gz))
-            force = (ax / _G_M_PER_S2, ay / _G_M_PER_S2, az / _G_M_PER_S2)
-            angles = (math.degrees(angle) for angle in _euler(w, x, y, z))
+            roll, pitch, yaw = _euler(w, x, y, z)
             time_ms = round(stamp_s * 1e3) & 0xFFFFFFFF
             payload = _HI91_LAYOUT.pack(
-                0x91, 0, _TEMPERATURE_DEGC, _PRESSURE_PA, time_ms, *force, *turns, mx, my, mz, *angles, w, x, y, z
+                *(0x91, 0, _TEMPERATURE_DEGC, _PRESSURE_PA, time_ms),
+                *(ax / _G_M_PER_S2, ay / _G_M_PER_S2, az / _G_M_PER_S2),
+                *(gx * _DEGREES, gy * _DEGREES, gz * _DEGREES),
+                *(mx, my, mz, roll * _DEGREES, pitch * _DEGREES, yaw * _DEGREES, w, x, y, z),
             )
         else:
             time_us = round(stamp_s * 1e6)

@@ -84,7 +84,6 @@ class DamiaoMotors:
         self._joints, self._buses = tuple(joints), tuple(buses)
         self._everyone = list(range(n))
         self._rng, self._noise_scale = np.random.default_rng(list(seed)), noise_scale
-        self._noise: NDArray[np.float64] = np.zeros((NOISE_BLOCK, 2, n))
         self._noise_at = NOISE_BLOCK
         self._flash = [factory_registers(joint.motor) for joint in joints]
         self._registers = [dict(registers) for registers in self._flash]
@@ -143,9 +142,9 @@ class DamiaoMotors:
     def _answer(self, answers: list[list[Answer]], arrival_s: float) -> list[list[Frame]]:
         if self._noise_at >= NOISE_BLOCK:
             self._noise_at = 0
-            self._noise = self._rng.standard_normal(self._noise.shape)
-            self._noise *= self._noise_deviation
-        feedback = self._ranges.encode(self._motion, self._noise[self._noise_at], self._heads)
+            noise = self._rng.standard_normal((NOISE_BLOCK, 2, len(self._joints))) * self._noise_deviation
+            self._readings = self._ranges.readings(noise)
+        feedback = self._ranges.encode(self._motion, self._readings[self._noise_at], self._heads)
         self._noise_at += 1
         ids = self._master_ids
         return [
@@ -281,7 +280,7 @@ class DamiaoMotors:
             degc = min(max(round(float(self._winding_degc[motor]) if felt is None else felt), 0), 255)
             first = int(self._status[motor]) << 4 | int(self._registers[motor][REGISTER_MOTOR_ID]) & 0xF
             heads.append(first << 56 | degc << 8 | degc)
-        self._heads: Words = np.array(heads, dtype=np.uint64)
+        self._heads: Words = np.array(heads, dtype=np.uint64).view(np.int64)
         self._find_deadline()
 
     def _find_deadline(self) -> None:

@@ -27,12 +27,12 @@ from drivers.can.damiao.tables import (
 from supervisor.core.robot import MotorConfig
 
 Matrix = NDArray[np.float64]
-Words = NDArray[np.uint64]
+Words = NDArray[np.int64]
 
 _SHIFTS = np.array([48, 36, 24, 12, 0], dtype=np.int64)[:, None]
 _TOPS = np.array([0xFFFF, 0xFFF, 0xFFF, 0xFFF, 0xFFF], dtype=np.int64)[:, None]
 _FEEDBACK_TOPS = np.array([0xFFFF, 0xFFF, 0xFFF], dtype=np.float64)[:, None]
-_FEEDBACK_PLACES = np.array([1 << 40, 1 << 28, 1 << 16], dtype=np.float64)[:, None]
+_FEEDBACK_SHIFTS = np.array([40, 28, 16], dtype=np.int64)[:, None]
 
 BITRATE_1M = 4
 
@@ -79,7 +79,6 @@ class WireRanges:
         self.high: Matrix = np.array([[r[key] for r in registers] for key in keys], dtype=np.float64)
         rows = [MODELS[model] for model in models]
         gains = np.array([[m.kp_max_nm_per_rad for m in rows], [m.kd_max_nm_s_per_rad for m in rows]])
-        self._low: Matrix = -self.high
         self._scale: Matrix = _FEEDBACK_TOPS / (2.0 * self.high)
         self._command_low: Matrix = np.vstack([-self.high[:2], np.zeros_like(gains), -self.high[2:]])
         self._command_scale: Matrix = np.vstack([2.0 * self.high[:2], gains, 2.0 * self.high[2:]]) / _TOPS
@@ -103,27 +102,39 @@ class WireRanges:
         values += self._command_low[:, motors]
         return values
 
-    def encode(self, motion: Matrix, noise: Matrix, heads: Words) -> bytes:
+    def readings(self, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `encode` adds to the scaled motion: the middle of the range, and noise.
+
+        Args:
+            noise: (k, 2, n) for k frames, of velocity and torque.
+
+        Returns:
+            (k, 3, n) in counts.
+        """
+        middle = np.broadcast_to(self.high * self._scale, (len(noise), *self.high.shape)).copy()
+        middle[:, 1:] += noise * self._scale[1:]
+        return middle
+
+    def encode(self, motion: Matrix, reading: Matrix, heads: Words) -> bytes:
         """Put feedback together.
 
         Args:
             motion: (3, n) position, velocity, torque.
-            noise: (2, n), added to velocity and torque.
+            reading: (3, n) one of `readings`.
             heads: (n,) first byte (status and id) and last two bytes (temperatures) of each frame, in their places.
 
         Returns:
             8 bytes per motor.
         """
         shown = self._shown
-        shown[0] = motion[0]
-        np.add(motion[1:], noise, out=shown[1:])
-        np.maximum(shown, self._low, out=shown)
-        np.minimum(shown, self.high, out=shown)
-        shown -= self._low
-        shown *= self._scale
-        np.floor(shown, out=shown)
-        # The three fields do not overlap and span 40 bits, so a float64 holds their sum exactly.
-        shown *= _FEEDBACK_PLACES
-        words = (shown[0] + shown[1] + shown[2]).astype(np.uint64)
+        np.multiply(motion, self._scale, out=shown)
+        shown += reading
+        np.maximum(shown, 0.0, out=shown)
+        np.minimum(shown, _FEEDBACK_TOPS, out=shown)
+        fields = shown.astype(np.int64)
+        fields <<= _FEEDBACK_SHIFTS
+        words = fields[0]
+        words |= fields[1]
+        words |= fields[2]
         words |= heads
         return words.byteswap().tobytes()
