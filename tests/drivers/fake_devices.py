@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Sequence
 
@@ -40,6 +41,44 @@ class MemoryBus:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class TroubledBus(MemoryBus):
+    """A bus that drops, delays, duplicates or corrupts a share of what is sent on it, both ways.
+
+    Args:
+        seed: Of the dice.
+        drop, delay, duplicate, corrupt: Shares of the frames, 0 to 1.
+    """
+
+    def __init__(
+        self, seed: int, *, drop: float = 0.0, delay: float = 0.0, duplicate: float = 0.0, corrupt: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.dice = random.Random(seed)
+        self.shares = {"drop": drop, "delay": delay, "duplicate": duplicate, "corrupt": corrupt}
+        self.late: list[Frame] = []
+
+    def happens(self, what: str) -> bool:
+        return self.dice.random() < self.shares[what]
+
+    def send(self, frames: Sequence[Frame]) -> int:
+        super().send([frame for frame in frames if not self.happens("drop")])
+        return len(frames)
+
+    def receive(self, now_s: float) -> list[Frame]:
+        arrived, self.late = self.late, []
+        for frame in super().receive(now_s):
+            if self.happens("drop"):
+                continue
+            data = frame.data
+            if self.happens("corrupt"):
+                data = (int.from_bytes(data, "big") ^ 1 << self.dice.randrange(64)).to_bytes(8, "big")
+            received = frame._replace(data=data)
+            (self.late if self.happens("delay") else arrived).append(received)
+            if self.happens("duplicate"):
+                arrived.append(received)
+        return [frame._replace(stamp_s=now_s) for frame in arrived]
 
 
 class MemoryPort:

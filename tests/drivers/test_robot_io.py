@@ -13,7 +13,16 @@ from supervisor.core.errors import BusError, RefusedError
 from supervisor.core.ports import RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import NEVER_S, BaseVelocity, MotorStatus
-from tests.drivers.fake_devices import FakeDamiao, MemoryBuses, actuation, hi91, joint, populate, robot_config
+from tests.drivers.fake_devices import (
+    FakeDamiao,
+    MemoryBuses,
+    TroubledBus,
+    actuation,
+    hi91,
+    joint,
+    populate,
+    robot_config,
+)
 
 
 @pytest.fixture
@@ -317,3 +326,47 @@ def test_inventory_may_be_started_with_next(rig) -> None:
     next(generator)
     generator.send(0.002)
     generator.close()
+
+
+def troubled_rig(**shares: float) -> tuple[MemoryBuses, dict[str, FakeDamiao], RobotIO]:
+    """A robot of which can0 is in trouble."""
+    robot = robot_config()
+    buses = MemoryBuses()
+    buses.can["can0"] = TroubledBus(seed=7, **shares)
+    motors = populate(buses, robot)
+    return buses, motors, RobotIO(robot, buses)
+
+
+def test_inventory_gets_through_a_bus_that_loses_a_third_of_its_frames() -> None:
+    buses, _, io = troubled_rig(drop=0.3)
+    reports, _ = run_inventory(io, buses)
+    assert [report.problems for report in reports.values()] == [()] * 13
+    counts = io.statistics()["can0"]
+    assert 0.4 < counts.received / counts.expected < 0.6
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [{"drop": 0.5}, {"delay": 0.5}, {"duplicate": 0.5}, {"corrupt": 0.5}, {"drop": 0.2, "delay": 0.2, "corrupt": 0.2}],
+    ids="-".join,
+)
+def test_whatever_a_bus_does_reading_neither_raises_nor_leaves_the_range(shares: dict[str, float]) -> None:
+    _, _, io = troubled_rig(**shares)
+    for cycle in range(300):
+        io.write(actuation(Drive.POLL if cycle % 2 else Drive.COMMAND, 12), cycle * 0.002)
+        state = io.read(cycle * 0.002)
+        heard = state.motor_stamp_s > NEVER_S
+        assert np.abs(state.position_rad[heard]).max(initial=0.0) <= 12.5 + 1e-9
+        assert np.abs(state.torque_nm[heard]).max(initial=0.0) <= 54.0 + 1e-9
+        assert (state.motor_status[heard] != MotorStatus.UNKNOWN).all()
+    healthy, troubled = io.statistics()["can1"], io.statistics()["can0"]
+    assert (healthy.received, healthy.dropped) == (900, 0)
+    assert (troubled.received, troubled.dropped) != (900, 0)
+
+
+def test_inventory_over_a_lossy_bus_still_names_what_is_wrong() -> None:
+    buses, motors, io = troubled_rig(drop=0.1)
+    motors["joint01"].registers[22] = bytes.fromhex("0000a041")
+    reports, _ = run_inventory(io, buses)
+    assert "VMAX 20 rad/s" in reports["joint01"].problems[0]
+    assert reports["joint02"].problems == ()
