@@ -31,6 +31,7 @@ from supervisor.runtime.control import ControlCore
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.locate import find_robot
 from supervisor.safety.board import GuardBoardEvaluator
+from supervisor.safety.gate import Gate
 
 CYCLES = 2000
 WARM_UP = 200
@@ -183,7 +184,7 @@ def measure(robot: Robot) -> tuple[Measurement, dict[str, Measurement]]:
             totals.append(timed(function, CYCLES // REPEATS, warm_up=WARM_UP))
             bench.check()
         function = bench.play(CYCLES + WARM_UP)
-        with stopwatches(bench) as watches:
+        with stopwatches() as watches:
             watched = timed(function, CYCLES // REPEATS, warm_up=WARM_UP)
         bench.check()
         bench.recorder.close()
@@ -195,10 +196,8 @@ def measure(robot: Robot) -> tuple[Measurement, dict[str, Measurement]]:
 
 
 @contextmanager
-def stopwatches(bench: Bench) -> Iterator[dict[str, Stopwatch]]:
+def stopwatches() -> Iterator[dict[str, Stopwatch]]:
     """Time the parts of the cycle where they are called."""
-    from supervisor.safety.gate import Gate  # noqa: PLC0415
-
     places: list[tuple[str, Any, str]] = [
         ("read and decode", RobotIO, "read"),
         ("guards", GuardBoardEvaluator, "evaluate"),

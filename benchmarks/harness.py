@@ -77,7 +77,7 @@ def timed(function: Callable[[int], object], calls: int, *, warm_up: int = 100) 
 
 
 def calibration_ms() -> float:
-    """The machine's speed at plain Python: 20 000 times `x += i*i % 7`, in milliseconds. Other figures scale with it."""
+    """The machine's speed at plain Python: 20 000 times `x += i*i % 7`, in milliseconds."""
     best = float("inf")
     for _ in range(20):
         begin = time.perf_counter()
