@@ -162,6 +162,10 @@ class Policy:
         monitor.accept(now_s, clock.now_s() - started_s)
         return targets
 
+    def run_network(self) -> None:
+        """Run the network on its last observation and drop the result: what of a step is the network's own time."""
+        self._session.run()
+
     def golden_errors(self) -> tuple[float, ...]:
         """Largest difference between network and contract for each golden pair. Resets the policy."""
         golden = self.contract.golden
