@@ -85,9 +85,12 @@ class Evidence:
         return None
 
     def violated(self) -> tuple[str, ...]:
-        """Guards that are not OK in the snapshot, in the order of the board; the one that stopped the run first."""
+        """Guards beyond their limit in the snapshot, in the order of the board; the one that stopped the run first.
+
+        Not those that could not be evaluated: a silent motor makes all of them so, and says nothing of temperature.
+        """
         readings = self.snapshot.board.readings if self.snapshot else ()
-        others = [reading.id for reading in readings if reading.value is not GuardValue.OK]
+        others = [reading.id for reading in readings if reading.value is GuardValue.VIOLATED]
         return tuple(dict.fromkeys([self.guard, *others] if self.guard else others))
 
     def joints_on(self, bus: str) -> tuple[str, ...]:
@@ -136,7 +139,7 @@ def _legible(value: float | str) -> float | str:
 
 
 def weight_of(evidence: Evidence, guards: tuple[str, ...], first: float, later: float) -> float:
-    """`first` when one of the guards stopped the run, `later` when one is merely not OK, else 0."""
+    """`first` when one of the guards stopped the run, `later` when one is beyond its limit now, else 0."""
     if evidence.guard in guards:
         return first
     return later if set(guards) & set(evidence.violated()) else 0.0

@@ -8,7 +8,10 @@ is reported, with its lead over the next.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -198,13 +201,14 @@ def load_signature(path: Path) -> Signature:
         ConfigError: Missing, not a signature, of another schema, or its parts do not fit together.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # From memory: numpy leaves a file open that turns out not to be an archive.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in archive.files}
         head = json.loads(arrays["head"].tobytes())
         return _unpack(head, arrays)
     except FileNotFoundError as error:
         raise ConfigError([_problem(path, "no such file", "a file made by `handrail signature`")]) from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigError([_problem(path, f"not a signature ({error})", "one made by `handrail signature`")]) from error
 
 

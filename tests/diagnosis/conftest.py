@@ -26,7 +26,7 @@ from supervisor.core.state import BaseVelocity, BusStatistics, ImuReading, Motor
 NAMES = ("hip", "thigh", "calf")
 
 
-def make_robot(names: tuple[str, ...] = NAMES) -> RobotConfig:
+def robot_of(names: tuple[str, ...] = NAMES) -> RobotConfig:
     limits = {"hip": (-0.75, 0.75), "thigh": (-0.9, 2.6), "calf": (-2.65, -0.4)}
     defaults = {"hip": 0.06, "thigh": 0.8, "calf": -1.6}
     return RobotConfig(
@@ -87,7 +87,7 @@ def make_snapshot(now_s: float, *, names: tuple[str, ...] = NAMES, **changes: ob
 
 @pytest.fixture
 def robot() -> RobotConfig:
-    return make_robot()
+    return robot_of()
 
 
 @pytest.fixture
@@ -98,3 +98,8 @@ def snapshot_at() -> Callable[..., Snapshot]:
 @pytest.fixture
 def idle() -> PolicyHealth:
     return PolicyHealth()
+
+
+@pytest.fixture
+def make_robot() -> Callable[..., RobotConfig]:
+    return robot_of
