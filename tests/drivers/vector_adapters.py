@@ -204,7 +204,7 @@ def check_ignore(case: Case) -> None:
     bus = MemoryBus()
     motors = DamiaoMotors(wired, {"can0": bus})
     motors.take("can0", [Frame(frame["arbitration_id"], bytes.fromhex(frame["data"]), frame["is_extended"])])
-    assert (bus.counters.received > 0) == case["expect"]["is_feedback"]
+    assert (bus.counters.received > 0) == case["expect"].get("is_feedback", False)
 
 
 def simple(make: Callable[[Mapping[str, Any]], Frame]) -> Callable[[Case], None]:
@@ -235,6 +235,8 @@ def check_damiao(case: Case) -> None:
     check = DAMIAO.get(case["op"])
     if check is None:
         raise UnknownOperationError(case["op"])
+    if case["direction"] == "decode" and case.get("expect", {}).get("valid") is False:
+        check = check_ignore
     check(case)
 
 
