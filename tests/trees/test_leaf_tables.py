@@ -14,6 +14,7 @@ import trees
 from supervisor.core.exchange import DeviceReport, DrillReport, Knobs, Request
 from supervisor.core.guard import GuardBoard
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction, Support
+from supervisor.core.moves import Move, MovePlan
 from supervisor.core.report import Criterion
 from tests.trees.stand_ins import Bench, make_board, make_reading, make_row, make_stop
 from trees.actions.dwell import Dwell
@@ -309,6 +310,7 @@ TABLE.add("stopped", latch, (1, {"stop": make_stop()}, "failure"), says="DAMP la
 TABLE.add("held", latch, (1, {"stop": make_stop(Level.HOLD)}, "failure"))
 TABLE.add("planned end", latch, (1, {"stop": make_stop(Level.SETTLE, planned=True), "level": Level.SETTLE}, "success"))
 TABLE.add("level without a stop", latch, (1, {"level": Level.CUT}, "failure"), says="level CUT is in force")
+TABLE.add("held without a stop", latch, (1, {"level": Level.HOLD}, "failure"), says="level HOLD is in force")
 TABLE.add("limiting", latch, (1, {"level": Level.LIMIT}, "success"))
 TABLE.add("faulty", latch, (1, {"level": None}, "failure"), fault="TypeError")
 TABLE.add("open", lambda b: IsMissionOpen(b.context), (1, {}, "success"))
@@ -471,6 +473,12 @@ def test_single_joint_moves_follow_the_plan_and_name_every_phase() -> None:
     poses = np.array([o.proposal.command.position_rad for o in bench.outputs if o.proposal])
     assert poses[:, 0].max() == pytest.approx(0.6)
     assert np.ptp(poses[:, 1]) == 0.0
+
+
+def test_phases_that_are_no_multiple_of_a_tick_do_not_add_up_to_a_delay() -> None:
+    bench = Bench()
+    bench.judge.plan = MovePlan((Move("hip", 0.2, Support.GANTRY),) * 20, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05)
+    assert bench.run(single(bench), 10.0) == pytest.approx(0.05 * (2 + 20 * 5), abs=0.02)
 
 
 def test_the_other_support_makes_the_other_moves() -> None:
