@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def _from_answers(evidence: Evidence) -> Iterator[Finding]:
         if key in seen or len(seen) > ALTERNATIVES or explanation.distance > max(_NEARLY_AS_WELL * best, best + 0.1):
             continue
         seen.add(key)
-        cause, remedy = describe(explanation.hypothesis, evidence)
+        suspected = replace(explanation.hypothesis, parameter=explanation.parameter)
+        cause, remedy = describe(suspected, evidence)
         yield finding(
             84.0 - 8.0 * (len(seen) - 1),
             symptom,
@@ -105,7 +107,7 @@ def _from_answers(evidence: Evidence) -> Iterator[Finding]:
             signature_distance=healthy,
             distance_with_this_fault=explanation.distance,
             lead_over_next=lead if math.isfinite(lead) else "no other",
-            parameter=explanation.hypothesis.parameter,
+            parameter=explanation.parameter,
         )
 
 

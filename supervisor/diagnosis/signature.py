@@ -52,10 +52,13 @@ class Explanation:
     Attributes:
         hypothesis: The hypothesis.
         distance: To its predicted answer, in units of the acceptance limit: 1 is as far as a healthy robot may be.
+        parameter: The hypothesis's parameter as the answer suggests it: an offset of 0.3 rad was simulated, one of
+            0.22 rad may be there.
     """
 
     hypothesis: Hypothesis
     distance: float
+    parameter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,30 @@ class Signature:
         if not known.any():
             return ()
         metric = _Metric(self.sigma[known], self.ensemble[:, known], measured[known])
-        distances = metric.distances(self.answers[:, known] - measured[known]) / metric.limit()
-        ranked = np.argsort(distances, kind="stable")
-        return tuple(Explanation(self.hypotheses[i], float(distances[i])) for i in ranked)
+        answers, limit = self.answers[:, known], metric.limit()
+        distances = metric.distances(answers - measured[known])
+        # How far along the way from healthy to faulty the measured answer lies, from the triangle of the three.
+        ways = metric.distances(answers - answers[0])
+        shares = 0.5 * (1.0 + (distances[0] ** 2 - distances**2) / np.maximum(ways, 1e-9) ** 2)
+        return tuple(
+            Explanation(self.hypotheses[i], float(distances[i] / limit), _scaled(self.hypotheses[i], float(shares[i])))
+            for i in np.argsort(distances, kind="stable")
+        )
 
     def coverage(self, measured: Vector) -> float:
         """Share of the features that were measured."""
         return float(np.isfinite(measured).mean())
+
+
+def _scaled(hypothesis: Hypothesis, share: float) -> float:
+    """The parameter whose answer lies at a share of the way to the simulated one."""
+    share = min(max(share, 0.3), 3.0)
+    if hypothesis.kind == "encoder_offset":
+        return hypothesis.parameter * share
+    if hypothesis.kind == "motor_weak":
+        # What shows is the torque that has to be asked for, which goes with one over the strength.
+        return 1.0 / (1.0 + share * (1.0 / hypothesis.parameter - 1.0))
+    return hypothesis.parameter
 
 
 class _Metric:

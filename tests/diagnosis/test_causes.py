@@ -153,7 +153,7 @@ def test_a_fall_in_rollout_is_not_taken_for_a_turned_imu(robot: RobotConfig, sna
 
 def test_an_imu_turned_about_z_is_named_by_the_answers(robot: RobotConfig, snapshot_at: At):
     ranked = (
-        Explanation(Hypothesis("imu_rotated", (), math.pi / 2.0, "z"), 0.4),
+        Explanation(Hypothesis("imu_rotated", (), math.pi / 2.0, "z"), 0.4, math.pi / 2.0),
         Explanation(Hypothesis("nominal"), 3.6),
     )
     evidence = Evidence(
@@ -179,7 +179,11 @@ def test_the_best_explanation_of_the_answers_names_joints_and_remedy(
     robot: RobotConfig, snapshot_at: At, hypothesis: Hypothesis, cause: str, remedy: str
 ):
     other = Hypothesis("sign_flip", ("hip",))
-    ranked = (Explanation(hypothesis, 0.5), Explanation(other, 0.9), Explanation(Hypothesis("nominal"), 4.0))
+    ranked = (
+        Explanation(hypothesis, 0.5, hypothesis.parameter),
+        Explanation(other, 0.9),
+        Explanation(Hypothesis("nominal"), 4.0),
+    )
     evidence = Evidence(
         robot,
         snapshot=snapshot_at(10.0),
@@ -197,14 +201,14 @@ def test_the_best_explanation_of_the_answers_names_joints_and_remedy(
 
 def test_close_explanations_are_all_given_and_equal_ones_once(robot: RobotConfig, snapshot_at: At):
     ranked = (
-        Explanation(Hypothesis("encoder_offset", ("calf",), 0.3), 0.50),
-        Explanation(Hypothesis("encoder_offset", ("calf",), 0.15), 0.51),
-        Explanation(Hypothesis("motor_weak", ("calf",), 0.6), 0.52),
+        Explanation(Hypothesis("encoder_offset", ("calf",), 0.3), 0.50, 0.25),
+        Explanation(Hypothesis("encoder_offset", ("calf",), 0.15), 0.51, 0.25),
+        Explanation(Hypothesis("motor_weak", ("calf",), 0.6), 0.52, 0.5),
         Explanation(Hypothesis("nominal"), 4.0),
     )
     evidence = Evidence(robot, stop("tracking_error", "single_joint", ("calf",)), snapshot_at(10.0), explanation=ranked)
     causes = [found.cause for found in diagnose(evidence)]
-    assert causes[0].startswith("zero of calf")
+    assert causes[0].startswith("zero of calf is wrong: it reads about +0.25 rad")
     assert causes[1].startswith("motor of calf is weak")
     assert sum(cause.startswith("zero of calf") for cause in causes) == 1
 

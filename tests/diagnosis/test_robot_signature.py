@@ -256,6 +256,18 @@ def test_a_healthy_robot_may_vary_as_the_simulated_ones_did_and_not_otherwise(ma
     assert distance(length * other) > 1.5 * distance(length * way)
 
 
+def test_a_parameter_between_the_simulated_ones_is_estimated(make_robot: Make):
+    signature = synthetic(make_robot())
+    rng = np.random.default_rng(2)
+    healthy = signature.answers[0]
+    for kind, share, wanted in (("encoder_offset", 0.7, 0.21), ("motor_weak", 0.5, 1.0 / (1.0 + 0.5 * (1 / 0.3 - 1)))):
+        index = next(i for i, h in enumerate(signature.hypotheses) if h.kind == kind and h.parameter == 0.3)
+        measured = healthy + share * (signature.answers[index] - healthy)
+        ranked = signature.explain(measured + 0.1 * signature.sigma * rng.normal(size=healthy.size))
+        found = next(e for e in ranked if e.hypothesis == signature.hypotheses[index])
+        assert found.parameter == pytest.approx(wanted, rel=0.02)
+
+
 def test_missing_features_are_left_out_and_nothing_at_all_explains_nothing(make_robot: Make):
     signature = synthetic(make_robot())
     measured = signature.answers[5].copy()
