@@ -82,7 +82,9 @@ def main() -> None:
         now_s = state.now_s
         if cycle % 10 == 0:
             proposal = Proposal(JointCommand(targets[cycle % STATES], zeros, *gains, zeros), "policy", "", cycle, now_s)
-            health = PolicyHealth(True, now_s, 0.001 + 1e-6 * (cycle % 1000), 0.02, True, rng.random(), 0.1, 0.01, 0.0, -1)
+            health = PolicyHealth(
+                True, now_s, 0.001 + 1e-6 * (cycle % 1000), 0.02, True, rng.random(), 0.1, 0.01, 0.0, -1
+            )
             output = MissionOutput(
                 cycle, now_s, proposal, None, 0, "walk", 0.0, 100.0, 0.0, 1e3, Knobs(1.0), {}, health, True
             )

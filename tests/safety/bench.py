@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +103,7 @@ class Bench:
         self.output_changes: dict[str, object] = {}
         self.target = DEFAULT.copy()
         self.is_mission_alive = True
+        self.tamper: Callable[[GuardInputs], None] | None = None
         self.requests = 0
         self.output: MissionOutput | None = None
         self.drives: list[Drive] = []
@@ -128,8 +129,12 @@ class Bench:
                 now_s, self.cycle, proposal=proposal, request=request, request_number=self.requests,
             )  # fmt: skip
             self.output = replace(self.output, **self.output_changes)
-        self.inputs.state = self.state()
-        self.decision = self.core.step(self.inputs, actions, self.output, now_s)
+        output, self.inputs.state = self.output, self.state()
+        if self.tamper is not None:
+            self.inputs.now_s, self.inputs.output = now_s, output
+            self.tamper(self.inputs)
+            output = self.inputs.output
+        self.decision = self.core.step(self.inputs, actions, output, now_s)
         self.drives.append(self.decision.actuation.drive)
         self.obey()
         self.cycle += 1
@@ -155,9 +160,9 @@ class Bench:
         raise AssertionError(f"never {arming}: {self.decision.arming} {self.decision.refusals} {self.decision.stop}")
 
     def drilled(self) -> Bench:
-        self.run(0.6)
+        self.run(0.02)
         self.step(request=Request.DRILL)
-        self.run(1.0)
+        self.until(ArmingState.DISARMED)
         assert self.decision.drill is not None
         assert self.decision.drill.passed, self.decision.drill.problems
         return self

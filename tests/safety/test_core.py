@@ -141,8 +141,9 @@ def test_a_motor_that_does_not_switch_on_refuses_arming_by_name() -> None:
 
 
 def test_an_armed_robot_that_is_not_started_settles_and_switches_off() -> None:
-    bench = Bench().armed()
-    bench.run(ARMING.start_timeout_s - 0.1)
+    safety = replace(SAFETY, arming=replace(ARMING, start_timeout_s=1.0))
+    bench = Bench(safety).armed()
+    bench.run(0.9)
     assert bench.decision.arming is ArmingState.ARMED
     bench.run(2.0)
     assert bench.decision.stop.guard == "start_timeout"

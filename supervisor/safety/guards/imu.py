@@ -18,7 +18,7 @@ REST_RATE_RAD_PER_S = 0.3
 
 
 def imu_age(inputs: GuardInputs) -> Sample:
-    """Age of the newest inertial sample, s; infinite before the first. A stamp from the future is as bad as an old one."""
+    """Age of the newest inertial sample, s; infinite before the first, and positive for a stamp from the future."""
     return abs(inputs.now_s - inputs.newest().imu.stamp_s), 1.0, -1
 
 

@@ -1,0 +1,173 @@
+"""Makes SAFETY.md: `python -m supervisor.safety.document > SAFETY.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.safety import SafetyConfig
+from supervisor.safety.arming import Outcome, Situation, press, situations
+from supervisor.safety.guards import GUARDS
+from supervisor.safety.requirements import GUARD_REQUIREMENTS, REQUIREMENTS, Requirement
+
+_HEAD = """\
+# Safety
+
+> Made by `python -m supervisor.safety.document > SAFETY.md`. Change the code or the safety file, then make it anew; a
+> test compares the two.
+
+**This is not a certified safety function.** It is a Python program on a general-purpose computer. It stands in front
+of a hardware emergency stop (IEC 60204-1 category 0 or 1) that must exist and must not depend on it.
+
+## What stops the robot
+
+| if this fails | then |
+|---|---|
+| a sensor, a motor, a bus, the policy, the mission | the guards below, in the same control cycle |
+| a guard function raises or returns nonsense | its value is ERROR, which is never OK |
+| the safety core itself raises | the profile's level for the unknown, computed without what failed |
+| the control process stops or dies | the motors' own command timeout, set and read back in the inventory: they go limp |
+| the computer loses power | the same |
+| all of the above | the hardware emergency stop |
+
+The independent guardian process, and a latch that survives a restart of the process, are not part of this version: a
+restart begins DISARMED, needs inventory, drill, ARM and START, but does not remember an earlier trip.
+
+## Levels
+
+| level | written every cycle | stop category | leaves it |
+|---|---|---|---|
+| NONE, WARN | proposals within the limits | - | by itself |
+| LIMIT | proposals within half of the stage's torque and speed | - | by itself |
+| HOLD | the pose measured when it began | 2 | cause clear, RESET (power kept), START; the operator's own: RESUME |
+| SETTLE | from the measured to the rest pose at bounded speed, then DISABLE | 1 | at rest, cause clear: RESET, ARM, START |
+| DAMP | no stiffness, damping for a bounded time, then DISABLE | 1 | as SETTLE |
+| CUT | DISABLE | 0 | as SETTLE |
+| TERMINAL | DISABLE | 0 | a new process |
+
+The largest level wins and only rises. HOLD falls through when no operator attends to it in time; HOLD and SETTLE fall
+through at once when feedback is stale, not finite, or a motor is off. Levels of HOLD and above latch while the robot is
+under power; while it is DISARMED the same guards stand in the way of arming. The emergency stop always latches.
+
+A guard trips when it was not OK in N of the last M cycles, and no later than after N failed cycles however they are
+spread: each failed cycle adds four units to a budget of 4 N, each good one takes one away.
+"""
+
+_PRESSES = """\
+## Presses
+
+Every press in every situation, enumerated from the program. `?` marks what needs its checks to pass (guards OK, cause
+clear, at rest, devices without problems), `-` what is refused or does nothing. CONFIRM answers the mission's questions
+and changes nothing here.
+"""
+
+_VOLTAGE = """\
+Bus voltage is a guard only for motors that report it; the Damiao motors of this robot do not, so none is declared.
+"""
+
+
+def guard_table(safety: SafetyConfig) -> str:
+    """The guards of one safety file as a Markdown table."""
+    rows = [
+        (
+            row.id,
+            f"{row.limit:g} {row.unit}",
+            f"{row.hysteresis:g}",
+            f"{row.persistence.cycles} of {row.persistence.of_cycles}",
+            row.level.name,
+            row.clear,
+            " ".join(row.reason.split()) + (" *Derived, not confirmed.*" if row.derived else ""),
+        )
+        for row in safety.guards
+    ]
+    return _table(("guard", "limit", "hysteresis", "cycles", "level", "clear", "why this number"), rows)
+
+
+def requirement_table(requirements: Iterable[Requirement]) -> str:
+    """Requirements and their tests as a Markdown table."""
+    return _table(("id", "requirement", "test"), [(row.id, row.text, f"`{row.test}`") for row in requirements])
+
+
+def transition_table() -> str:
+    """Every press in every situation, as the program answers it."""
+    found: dict[tuple[str, str], dict[str, list[Situation]]] = {}
+    for situation in situations():
+        for action in OperatorAction:
+            place = found.setdefault((_name(situation), action.name), {})
+            place.setdefault(_result(press(action, situation), situation), []).append(situation)
+    states = list(dict.fromkeys(state for state, _ in found))
+    rows = [
+        (
+            state,
+            *(_cell(found[state, action.name]) for action in OperatorAction if action is not OperatorAction.CONFIRM),
+        )
+        for state in states
+    ]
+    heads = ("state", *(action.name for action in OperatorAction if action is not OperatorAction.CONFIRM))
+    return _table(heads, rows)
+
+
+def document(safety: SafetyConfig, robot: str) -> str:
+    """The whole of SAFETY.md.
+
+    Args:
+        safety: The safety file whose guards are shown.
+        robot: Name of the robot it belongs to.
+    """
+    sources = "\n".join(f"- `{name}`: {kind.description}" for name, kind in GUARDS.items())
+    parts = (
+        _HEAD,
+        "## Guards\n\nWhat each one watches:\n",
+        sources + "\n",
+        f"As declared for `{robot}`:\n",
+        guard_table(safety) + "\n",
+        _VOLTAGE,
+        _PRESSES,
+        transition_table() + "\n",
+        "From a trip to motion there are never fewer than two presses.\n",
+        "## Requirements\n",
+        requirement_table(REQUIREMENTS) + "\n",
+        "One per guard:\n",
+        requirement_table(GUARD_REQUIREMENTS),
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _name(situation: Situation) -> str:
+    if situation.arming is not ArmingState.STOPPED:
+        return situation.arming.name
+    own = " (operator's own)" if situation.is_operator_hold else ""
+    return f"STOPPED at {situation.level.name}{own}"
+
+
+def _result(outcome: Outcome, before: Situation) -> str:
+    if outcome.refusals:
+        return "-"
+    if outcome.stop is not None:
+        return f"STOPPED at {max(outcome.stop, before.level).name}"
+    return "-" if outcome.arming is before.arming else outcome.arming.name
+
+
+def _cell(results: dict[str, list[Situation]]) -> str:
+    good = [result for result in results if result != "-"]
+    return "-" if not good else good[0] + (" ?" if len(results) > 1 else "")
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print SAFETY.md of the demo robot."""
+    from supervisor.core.robot_file import load_robot  # noqa: PLC0415  Reading files needs pydantic; no loop does.
+
+    robot = load_robot(Path(__file__).resolve().parents[2] / "config/robots/pup")
+    sys.stdout.write(document(robot.safety, robot.config.name))
+
+
+if __name__ == "__main__":
+    main()
