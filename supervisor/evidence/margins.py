@@ -20,7 +20,8 @@ class ClosestApproach:
 
     Attributes:
         guard: The guard.
-        measured, limit, unit: There, and as the safety file had it; a stage may have used a tighter limit.
+        measured, limit, unit: There; the limit is the one in force, which the stage may have tightened.
+        fraction: Measured over limit: 1 is the limit.
         time_s: When.
         failing_cycles: In how many cycles the guard was not OK.
     """
@@ -29,41 +30,50 @@ class ClosestApproach:
     measured: float
     limit: float
     unit: str
+    fraction: float
     time_s: float
     failing_cycles: int
 
-    @property
-    def fraction(self) -> float:
-        """Measured over limit: 1 is the limit. NaN for guards whose limit is 0."""
-        return self.measured / self.limit if self.limit > 0.0 else float("nan")
-
 
 def closest_approaches(record: CycleRecord) -> tuple[ClosestApproach, ...]:
-    """All guards that measured something, the closest to its limit first.
+    """All guards that measured something against a limit above 0, the closest to its limit first.
 
     Raises:
         RecordError: The record has no guard columns, or not one per guard.
     """
     count = len(record.guards)
-    best = np.full(count, -np.inf)
-    when = np.full(count, np.nan)
+    best, best_row = np.full(count, -np.inf), np.zeros(count, dtype=np.int64)
     failing = np.zeros(count, dtype=np.int64)
-    columns = tuple(record.column(name) for name in ("guard_measured", "guard_value", "time_s"))
-    if any(column.shape[1:] != (count,) for column in columns[:2]) or columns[2].ndim != 1:
+    all_measured, all_limits, all_values = (
+        record.column(name) for name in ("guard_measured", "guard_limit", "guard_value")
+    )
+    times = record.column("time_s")
+    if any(column.shape[1:] != (count,) for column in (all_measured, all_limits, all_values)) or times.ndim != 1:
         raise RecordError(f"the record's columns do not hold {count} guards")
-    for start in range(0, len(record), _ROWS_AT_ONCE):
-        measured, value, time_s = (np.asarray(column[start : start + _ROWS_AT_ONCE]) for column in columns)
-        counts = np.isfinite(measured) & (value <= GuardValue.VIOLATED)
-        candidates = np.where(counts, measured, -np.inf)
-        row = candidates.argmax(axis=0)
-        peak = candidates[row, np.arange(count)]
+    for start in range(0, len(record) if count else 0, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        measured, limit, value = np.array(all_measured[rows]), np.array(all_limits[rows]), np.array(all_values[rows])
+        counts = np.isfinite(measured) & np.isfinite(limit) & (limit > 0.0) & (value <= GuardValue.VIOLATED)
+        limit[~counts] = 1.0
+        measured[~counts] = -np.inf
+        fraction = measured / limit
+        row = fraction.argmax(axis=0)
+        peak = fraction[row, np.arange(count)]
         better = peak > best
-        when[better] = time_s[row[better]]
+        best_row[better] = start + row[better]
         best = np.maximum(best, peak)
         failing += (value != GuardValue.OK).sum(axis=0)
     found = [
-        ClosestApproach(guard.id, float(best[i]), guard.limit, guard.unit, float(when[i]), int(failing[i]))
+        ClosestApproach(
+            guard.id,
+            float(all_measured[best_row[i], i]),
+            float(all_limits[best_row[i], i]),
+            guard.unit,
+            float(best[i]),
+            float(times[best_row[i]]),
+            int(failing[i]),
+        )
         for i, guard in enumerate(record.guards)
         if np.isfinite(best[i])
     ]
-    return tuple(sorted(found, key=lambda approach: (-np.nan_to_num(approach.fraction, nan=-1.0), approach.guard)))
+    return tuple(sorted(found, key=lambda approach: (-approach.fraction, approach.guard)))

@@ -23,7 +23,7 @@ import numpy as np
 
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.errors import RecordError
-from supervisor.core.guard import GuardBoard, GuardRow
+from supervisor.core.guard import GuardBoard, GuardReading, GuardRow
 from supervisor.core.joints import JointOrder, Vector
 from supervisor.core.levels import ArmingState, GuardValue, Level
 from supervisor.core.state import RobotState
@@ -92,7 +92,7 @@ class RecordLayout:
 
     Attributes:
         joints: Joint names, in order.
-        guards: The guard rows, in the order of the board.
+        guards: The guard rows.
         fields: Every column.
         values_offset, value_count: The block of float64 vectors inside a row.
         row_bytes: Size of a row, a multiple of 8.
@@ -113,8 +113,9 @@ class RecordLayout:
         for name, kind, unit in _SCALARS:
             fields.append(Field(name, kind, (), offset, unit))
             offset += int(kind[2:])
-        fields.append(Field("guard_measured", "<f8", (len(guards),), offset, "each guard's"))
-        offset += 8 * len(guards)
+        for name in ("guard_measured", "guard_limit"):
+            fields.append(Field(name, "<f8", (len(guards),), offset, "each guard's"))
+            offset += 8 * len(guards)
         fields.append(Field("guard_value", "<u1", (len(guards),), offset, "GuardValue"))
         offset = (offset + len(guards) + 7) // 8 * 8
         values_offset = offset
@@ -124,16 +125,22 @@ class RecordLayout:
             offset += 8 * size
         return cls(order.names, tuple(guards), tuple(fields), values_offset, (offset - values_offset) // 8, offset)
 
-    def header(self, robot: str, control_hz: float) -> bytes:
-        """The bytes in front of the first row."""
+    def header(self, robot: str, control_hz: float, readings: Sequence[GuardReading] = ()) -> bytes:
+        """The bytes in front of the first row.
+
+        Args:
+            robot: Name of the robot.
+            control_hz: Declared rate of the control loop.
+            readings: The guards in the order and unit in which the board has them; that of the rows if not given.
+        """
+        rows = {row.id: row for row in self.guards}
+        guards = [(reading.id, reading.unit) for reading in readings] or [(row.id, row.unit) for row in self.guards]
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "robot": robot,
             "control_hz": control_hz,
             "joints": list(self.joints),
-            "guards": [
-                {"id": row.id, "unit": row.unit, "limit": row.limit, "level": row.level.name} for row in self.guards
-            ],
+            "guards": [{"id": name, "unit": unit, "level": rows[name].level.name} for name, unit in guards],
             "numbers": {
                 "Level": [level.name for level in Level],
                 "GuardValue": [value.name for value in GuardValue],
@@ -164,7 +171,8 @@ class CycleRecorder:
         "_buffer",
         "_descriptor",
         "_fill",
-        "_guards",
+        "_identity",
+        "_is_begun",
         "_joint_shape",
         "_lost",
         "_missing",
@@ -186,8 +194,9 @@ class CycleRecorder:
         first = layout.values_offset // 8
         self._values = tuple(block[i, first : first + layout.value_count] for i in range(self._rows))
         count = len(layout.guards)
-        self._guards = count
-        self._pack_into = struct.Struct(f"<ddddIIBBBB{count}d{count}B").pack_into
+        self._identity = (robot, control_hz)
+        self._is_begun = False
+        self._pack_into = struct.Struct(f"<ddddIIBBBB{2 * count}d{count}B").pack_into
         self._missing = np.full(len(layout.joints), np.nan)
         self._joint_shape = (len(layout.joints),)
         self._fill = 0
@@ -195,7 +204,6 @@ class CycleRecorder:
         self._problem = ""
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-            write_all(self._descriptor, layout.header(robot, control_hz))
         except OSError as error:
             raise RecordError(f"cannot record to {path}: {error.strerror or error}") from None
 
@@ -225,6 +233,8 @@ class CycleRecorder:
         velocity = state.base_velocity
         command = actuation.command
         fill = self._fill
+        if not self._is_begun:
+            self._begin(board.readings)
         try:
             self._pack_into(
                 self._buffer,
@@ -240,6 +250,7 @@ class CycleRecorder:
                 _DRIVE_NUMBER[actuation.drive],
                 imu.warning,
                 *map(_measured, board.readings),
+                *map(_limit, board.readings),
                 *map(_value, board.readings),
             )
             np.concatenate(
@@ -273,6 +284,15 @@ class CycleRecorder:
         if self._fill == self._rows:
             self.flush()
 
+    def _begin(self, readings: Sequence[GuardReading] = ()) -> None:
+        """Write the header: the guards stand in the order of the board, which only the first cycle shows."""
+        self._is_begun = True
+        try:
+            write_all(self._descriptor, self.layout.header(*self._identity, readings))
+        except (OSError, KeyError) as error:
+            self._problem = f"the record cannot be begun: {error}"
+            self._release()
+
     def flush(self) -> None:
         """Hand what is buffered to the operating system."""
         if self._fill == 0:
@@ -291,6 +311,8 @@ class CycleRecorder:
 
     def close(self) -> None:
         """Write what is left and close. Idempotent."""
+        if not self._is_begun:
+            self._begin()
         self.flush()
         self._release()
 
@@ -318,6 +340,7 @@ class CycleRecorder:
 
 
 _measured = attrgetter("measured")
+_limit = attrgetter("limit")
 _value = attrgetter("value")
 
 

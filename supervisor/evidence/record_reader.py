@@ -26,11 +26,10 @@ _TYPES = frozenset({"<f8", "<u4", "<u1"})
 
 @dataclass(frozen=True, slots=True)
 class RecordedGuard:
-    """A guard as declared when the record was made."""
+    """A guard as it was when the record was made; `unit` is that of the columns."""
 
     id: str
     unit: str
-    limit: float
     level: str
 
 
@@ -42,7 +41,7 @@ class CycleRecord:
         robot: Name of the robot.
         control_hz: Declared rate of the control loop.
         joints: Joint names, in the order of every per-joint column.
-        guards: The guards, in the order of `guard_value` and `guard_measured`.
+        guards: The guards, in the order of `guard_value`, `guard_measured` and `guard_limit`.
         units: Unit of each column, by name.
         numbers: Meaning of the numbers in `level`, `arming`, `drive` and `guard_value`.
         rows: Structured array, one row per cycle, read from the file as needed.
@@ -103,10 +102,7 @@ def read_record(path: Path) -> CycleRecord:
             robot=str(header["robot"]),
             control_hz=float(header["control_hz"]),
             joints=tuple(str(name) for name in header["joints"]),
-            guards=tuple(
-                RecordedGuard(str(g["id"]), str(g["unit"]), float(g["limit"]), str(g["level"]))
-                for g in header["guards"]
-            ),
+            guards=tuple(RecordedGuard(str(g["id"]), str(g["unit"]), str(g["level"])) for g in header["guards"]),
             units={str(field["name"]): str(field["unit"]) for field in header["fields"]},
             numbers={str(key): tuple(map(str, names)) for key, names in header["numbers"].items()},
             rows=_rows(path, kind, first, count),

@@ -58,21 +58,26 @@ def load_run(path: Path) -> RunEvidence:
     try:
         summary = read_summary(path / SUMMARY)
     except RecordError as error:
-        problems.append(str(error))
+        problems.append(_within(path, error))
     try:
         log = read_events(path / EVENTS)
         events = log.events
         problems += log.problems
     except RecordError as error:
-        problems.append(str(error))
+        problems.append(_within(path, error))
     try:
         record = read_record(path / CYCLES)
         if record.leftover_bytes:
             problems.append(f"{CYCLES} was cut off inside a cycle: the run ended abruptly")
     except RecordError as error:
-        problems.append(str(error))
+        problems.append(_within(path, error))
     problems += check_inputs(path)
     return RunEvidence(path, summary, events, record, tuple(problems))
+
+
+def _within(path: Path, error: RecordError) -> str:
+    """An error's words with files named as the folder has them."""
+    return str(error).replace(f"{path}/", "")
 
 
 def report_text(path: Path, *, width: int = 110, color: bool = False) -> str:

@@ -122,20 +122,19 @@ def diagnosis(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def guards(record: CycleRecord) -> Iterator[RenderableType]:
-    """The guards that came closest to the limits of the safety file."""
+    """The guards that came closest to their limits, or went furthest beyond."""
     approaches = closest_approaches(record)
     if not approaches:
         return
     yield heading("Guards closest to their limits")
     table = _table("guard", ">largest", ">limit", "unit", ">% of limit", ">at s", ">cycles not OK")
     for approach in approaches[:GUARDS_SHOWN]:
-        share = "-" if math.isnan(approach.fraction) else f"{100.0 * approach.fraction:.0f}"
         table.add_row(
             clean(approach.guard),
             number(approach.measured),
             number(approach.limit),
             clean(approach.unit),
-            share,
+            f"{100.0 * approach.fraction:.0f}",
             number(approach.time_s),
             str(approach.failing_cycles),
         )
@@ -190,7 +189,8 @@ def number(value: object) -> str:
 
 
 def _criterion(criterion: Mapping[str, Any]) -> str:
-    return f"{clean(criterion['metric'])} {number(criterion['value'])} {clean(criterion['op'])} {number(criterion['limit'])}"
+    measured, allowed = number(criterion["value"]), number(criterion["limit"])
+    return f"{clean(criterion['metric'])} {measured} {clean(criterion['op'])} {allowed}"
 
 
 def _difference(end: float | None, start: float | None) -> float | None:

@@ -43,6 +43,7 @@ def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: R
         "arming": list(ArmingState).index(ArmingState.ARMED),
         "drive": list(Drive).index(Drive.COMMAND),
         "guard_measured": [0.25, np.nan],
+        "guard_limit": [0.6, 20.0],
         "guard_value": [GuardValue.OK, GuardValue.STALE],
         "position_rad": state.position_rad,
         "velocity_rad_per_s": state.velocity_rad_per_s,
@@ -67,9 +68,9 @@ def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: R
     for name, value in expected.items():
         np.testing.assert_array_equal(record.column(name)[0], value, err_msg=name)
     assert (record.robot, record.control_hz, record.joints) == ("pup", 500.0, ("hip", "knee"))
-    assert [(g.id, g.unit, g.limit, g.level) for g in record.guards] == [
-        ("tilt", "rad", 0.6, "DAMP"),
-        ("joint_velocity", "rad/s", 20.0, "DAMP"),
+    assert [(g.id, g.unit, g.level) for g in record.guards] == [
+        ("tilt", "rad", "DAMP"),
+        ("joint_velocity", "rad/s", "DAMP"),
     ]
     assert record.numbers["Level"][Level.LIMIT] == "LIMIT"
 
@@ -99,6 +100,32 @@ def test_rows_are_multiples_of_eight_bytes_whatever_the_robot(layout: RecordLayo
     starts = [f.offset for f in made.fields]
     assert all(start >= end for end, start in zip(ends, starts[1:], strict=False))
     assert ends[-1] == made.row_bytes
+
+
+def test_guards_are_named_in_the_order_and_unit_of_the_board(
+    tmp_path: Path, layout: RecordLayout, cycle: Callable
+) -> None:
+    one = cycle(tilt_rad=0.25)
+    first, second = one.board.readings
+    turned = replace(one.board, readings=(second, replace(first, unit="degrees")))
+    recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
+    recorder.append(one.state, turned, one.actuation, ArmingState.ARMED)
+    recorder.close()
+    record = read_record(tmp_path / "c.bin")
+    assert [(g.id, g.unit) for g in record.guards] == [("joint_velocity", "rad/s"), ("tilt", "degrees")]
+    np.testing.assert_array_equal(record.column("guard_measured")[0], [np.nan, 0.25])
+
+
+def test_a_guard_that_was_never_declared_makes_the_recorder_unhealthy(
+    tmp_path: Path, layout: RecordLayout, cycle: Callable
+) -> None:
+    one = cycle()
+    strange = replace(one.board, readings=tuple(replace(r, id=f"new_{r.id}") for r in one.board.readings))
+    recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
+    recorder.append(one.state, strange, one.actuation, ArmingState.ARMED)
+    recorder.close()
+    assert not recorder.is_healthy
+    assert recorder.lost_cycles == 1
 
 
 def test_a_cycle_that_does_not_fit_is_lost_and_told_and_the_next_is_recorded(
@@ -133,10 +160,11 @@ def test_a_full_disk_makes_the_recorder_unhealthy_and_nothing_raises(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
-    monkeypatch.setattr(record_module, "write_all", full)
     one = cycle()
     rows = CHUNK_BYTES // layout.row_bytes
-    for _ in range(rows):
+    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    monkeypatch.setattr(record_module, "write_all", full)
+    for _ in range(rows - 1):
         recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
     assert not recorder.is_healthy
     assert recorder.problem == "the record cannot be written: No space left on device"
