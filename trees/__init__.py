@@ -1,5 +1,6 @@
 """The behaviour tree: what the mission wants next. It proposes; only the gate of the control loop disposes.
 
+values      a mission's result, the head of a stage, a leaf's fault
 context     what one mission knows and wishes, written once per tick by the runtime
 base        the lean leaf every node of ours derives from
 motion      who keeps the robot standing while a leaf waits; the policy's gain and hand-over

@@ -104,6 +104,20 @@ def test_a_missed_deadline_is_a_failure(took_s: float, status: str) -> None:
     assert [fault.kind for fault in bench.context.faults] == (["deadline"] if status == "failure" else [])
 
 
+def test_a_leaf_may_be_given_more_time() -> None:
+    bench = Bench()
+    clock = [0.0]
+
+    def slow() -> Status:
+        clock[0] += 0.05
+        return Status.RUNNING
+
+    bench.context.timer_s = lambda: clock[0]
+    leaf = Scripted(bench.context, slow)
+    leaf.deadline_factor = 3.0
+    assert bench.tick(leaf) == "running"
+
+
 def test_the_first_failure_of_a_stage_is_its_reason() -> None:
     bench = Bench()
     first = Scripted(bench.context, lambda: first.fail("too hot"))

@@ -8,7 +8,8 @@ import pytest
 from supervisor.core.exchange import Knobs, Request
 from supervisor.core.report import Criterion
 from tests.trees.stand_ins import TICK_S, Bench, make_command, make_snapshot
-from trees.context import MissionContext, MissionResult, StageHead
+from trees.context import MissionContext
+from trees.values import MissionResult, StageHead
 
 HEAD = StageHead(
     "ramp_10", "ramp", Knobs(0.1, 0.8, 0.6), 40.0, True, {"tilt": 0.5}, (Criterion("tilt_max_rad", "<=", 0.2, "r"),)

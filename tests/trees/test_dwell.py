@@ -8,8 +8,8 @@ from supervisor.core.exchange import Knobs
 from supervisor.core.report import Criterion
 from tests.trees.stand_ins import TICK_S, Bench, make_snapshot
 from trees.actions.dwell import Dwell
-from trees.context import StageHead
 from trees.missions.schema import Duration
+from trees.values import StageHead
 
 CRITERIA = (Criterion("tilt_max_rad", "<=", 0.2, "a test's number"),)
 

@@ -33,9 +33,10 @@ from trees.conditions.state import (
     StageIsPassed,
     SupportIs,
 )
-from trees.context import MissionContext, MissionResult, StageHead
+from trees.context import MissionContext
 from trees.missions.schema import Duration, Segment
 from trees.stages.parts import EnterStage, JudgeStage
+from trees.values import MissionResult, StageHead
 
 CRITERION = Criterion("tilt_max_rad", "<=", 0.2, "a test's number")
 HEAD = StageHead("stand", "stand", Knobs(), 10.0, True, {}, (CRITERION,))

@@ -14,10 +14,10 @@ from supervisor.core.levels import ArmingState, GuardValue, Level
 from supervisor.core.report import Criterion
 from supervisor.core.safety import ArmingConfig, GateConfig, SafetyConfig, StopProfile
 from tests.trees.stand_ins import Bench, FakeControl, make_board, make_reading, make_row, make_stop
-from trees.context import MissionResult
 from trees.missions.loader import load_mission
 from trees.missions.root import create_root
 from trees.missions.schema import Mission
+from trees.values import MissionResult
 
 MISSIONS = Path(__file__).parents[2] / "config" / "missions"
 LADDER = (

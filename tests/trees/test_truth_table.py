@@ -15,8 +15,9 @@ from trees.actions.ending import SafeBranch
 from trees.base import Condition, Leaf
 from trees.conditions.guards import GuardIsOk
 from trees.conditions.state import IsMissionOpen, NoStopLatched
-from trees.context import MissionContext, MissionResult, StageHead
+from trees.context import MissionContext
 from trees.lint import lint
+from trees.values import MissionResult, StageHead
 
 GOOD_TICKS = 2
 BAD_TICKS = 3

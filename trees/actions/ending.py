@@ -9,7 +9,8 @@ from py_trees.common import Status
 from supervisor.core.exchange import Request
 from supervisor.core.levels import ArmingState, Level
 from trees.base import RUNNING, SUCCESS, Leaf
-from trees.context import MissionContext, MissionResult
+from trees.context import MissionContext
+from trees.values import MissionResult
 
 ANSWER_S: Final = 0.1
 """The control loop has taken a request within this time."""

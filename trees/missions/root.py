@@ -14,12 +14,13 @@ from trees.actions.operator import ChangeSupport
 from trees.actions.policy import command_problems
 from trees.conditions.guards import GuardIsOk
 from trees.conditions.state import IsMissionOpen, NoStopLatched
-from trees.context import MissionContext, MissionResult
+from trees.context import MissionContext
 from trees.lint import lint
 from trees.missions.schema import Mission, StageSpec
 from trees.motion import Motion
 from trees.stages.builders import Parts
 from trees.stages.ladder import build_rung
+from trees.values import MissionResult
 
 
 def create_root(context: MissionContext | None, mission: Mission, safety: SafetyConfig) -> Behaviour:

@@ -14,11 +14,12 @@ from trees.actions.operator import Arm, ChangeSupport, Confirm, Start
 from trees.actions.policy import RunPolicy, WatchPolicy, WatchSensors
 from trees.actions.poses import HoldPose, MoveToPose, SingleJointMoves
 from trees.actions.preflight import RunDrill, TakeInventory
-from trees.context import MissionContext, StageHead
+from trees.context import MissionContext
 from trees.missions.metrics import unmeasurable
 from trees.missions.schema import MOTION_KINDS, StageSpec
 from trees.motion import Motion
 from trees.stages.parts import EnterStage, JudgeStage
+from trees.values import StageHead
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from py_trees.common import Status
 
 from trees.base import SUCCESS, Leaf
-from trees.context import MissionContext, StageHead, missed
+from trees.context import MissionContext
+from trees.values import StageHead, missed
 
 
 class EnterStage(Leaf):
@@ -39,6 +40,10 @@ class JudgeStage(Leaf):
         head: What is fixed about the stage.
         context: The mission's context.
     """
+
+    # Weighing every fault hypothesis against the measured answers takes longer than any other leaf, once a stage. The
+    # gate bridges it with the last proposal.
+    deadline_factor = 3.0
 
     def __init__(self, head: StageHead, context: MissionContext) -> None:
         super().__init__("JudgeStage", context)
