@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from supervisor.core.exchange import PolicyHealth, Snapshot, Stop
+from supervisor.core.exchange import PolicyHealth, Snapshot
 from supervisor.core.joints import Vector
 from supervisor.core.levels import GuardValue
 from supervisor.core.moves import MovePlan
-from supervisor.core.report import Criterion, CriterionResult, StageReport
+from supervisor.core.report import Criterion, CriterionResult
 from supervisor.core.robot import RobotConfig
-from supervisor.core.state import MotorStatus, RobotState
-from supervisor.diagnosis.evidence import Evidence
+from supervisor.core.state import MotorStatus
 from supervisor.diagnosis.features import features, move_errors, resting_features
 from supervisor.diagnosis.metrics import CommandTracking, ReplyRatios, largest_slope, oscillation
 from supervisor.diagnosis.plan import default_move_plan
@@ -32,7 +31,6 @@ _ALWAYS = (
     "guards_ok",
 )
 _POLICY = ("observation_excess", "action_peak", "saturated_fraction", "policy_period_fraction", "policy_finite")
-_LIMP_KINDS = frozenset({"preflight", "observe"})
 _RESTING_KINDS = frozenset({"stand", "zero_action"})
 _POSE_WINDOW_S = 0.3
 
@@ -49,8 +47,7 @@ class StageJudge:
     def __init__(
         self, robot: RobotConfig, command_names: Sequence[str] = (), signature: Signature | None = None
     ) -> None:
-        self._robot, self._order = robot, robot.order
-        self._passive: RobotState | None = None
+        self._order = robot.order
         self._default = robot.vector("default_rad")
         self._torque_limit = robot.vector("torque_nm")
         self._signature = signature
@@ -88,8 +85,6 @@ class StageJudge:
         state = snapshot.state
         self._window.add(state, label)
         self._end_s = state.now_s
-        if self._kind in _LIMP_KINDS and not (state.motor_status == MotorStatus.ENABLED).any():
-            self._passive = state
         self._first = self._first or snapshot
         self._last = snapshot
         gravity, gyro = state.imu.gravity_in_base, state.imu.angular_velocity_base_in_base_rad_per_s
@@ -151,36 +146,6 @@ class StageJudge:
         """How the hypotheses explain the newest stage that showed the robot's answers, best first."""
         self._signature_metrics()
         return self._explanation
-
-    def evidence(
-        self,
-        *,
-        snapshot: Snapshot | None,
-        stages: Sequence[StageReport],
-        stop: Stop | None = None,
-        policy: PolicyHealth | None = None,
-        observation_names: Sequence[str] = (),
-        fault_names: Mapping[str, str] | None = None,
-        refusals: Sequence[str] = (),
-    ) -> Evidence:
-        """What `diagnose` needs: what this judge measured, and what only the caller knows. See `Evidence`."""
-        passive = self._passive
-        return Evidence(
-            robot=self._robot,
-            stop=stop,
-            snapshot=snapshot or self._last,
-            stages=tuple(stages),
-            explanation=self.explanation(),
-            signature=self._signature,
-            passive_pose_rad=passive.position_rad if passive else None,
-            passive_gravity=passive.imu.gravity_in_base if passive else None,
-            reply_ratios=self._replies.by_bus(self._last.buses) if self._last else {},
-            policy=policy or PolicyHealth(),
-            observation_names=tuple(observation_names),
-            fault_names=fault_names or {},
-            oscillating_joint=self.oscillating_joint(),
-            refusals=tuple(refusals),
-        )
 
     def oscillating_joint(self) -> str:
         """The joint that swings most in the current window, "" when that cannot be said."""
