@@ -238,8 +238,12 @@ class FaultScript:
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
-    schema: Literal[1] = 1
+    schema: Literal[1]
     faults: tuple[Annotated[Fault, Field(discriminator="kind")], ...] = ()
+
+
+NO_FAULTS = FaultScript(1)
+"""Nothing goes wrong."""
 
 
 def load_faults(path: Path, robot: RobotConfig, stages: Sequence[str]) -> FaultScript:

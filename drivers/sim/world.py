@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from drivers.bus import Frame
 from drivers.sim.conditions import imu_condition, motor_conditions, plant_loads, wire_faults
 from drivers.sim.faults import (
+    NO_FAULTS,
     POLICY_FAULTS,
     PROCESS_FAULTS,
     START,
@@ -88,7 +89,7 @@ class SimulatedWorld:
         if robot.model_path is None:
             raise SimulationError(f"robot file {robot.path} names no model: it cannot be simulated")
         self._robot: RobotConfig = robot.config
-        script = faults or FaultScript()
+        script = faults or NO_FAULTS
         check_faults(script, robot.config, [fault.at.stage for fault in script.faults])
         self._injector = FaultInjector(script)
         undone = sorted(set(kinds_of(script.faults, PROCESS_FAULTS)) - set(process_faults))
@@ -103,6 +104,7 @@ class SimulatedWorld:
                 self._cans[name] = SimulatedCan(name, (seed, 1, index))
             else:
                 self._serials[name] = SimulatedSerial(name, (seed, 1, index))
+        self._can_list = list(self._cans.values())
         self._groups = self._make_motors(seed, noise_scale)
         self._make_imu(seed, noise_scale)
         self._start_s = self._now_s = start_s
@@ -194,7 +196,7 @@ class SimulatedWorld:
         self._now_s = now_s
 
     def _exchange(self, now_s: float) -> None:
-        plant, buses = self._plant, list(self._cans.values())
+        plant, buses = self._plant, self._can_list
         inboxes: list[list[Frame]] = [bus.take(now_s) for bus in buses]
         for group in self._groups:
             position, velocity = plant.position_rad[group.where], plant.velocity_rad_per_s[group.where]

@@ -82,7 +82,6 @@ class DamiaoMotors:
             raise SimulationError(f"no Damiao model {', '.join(unknown)}; known: {', '.join(MODELS)}")
         n = len(joints)
         self._joints, self._buses = tuple(joints), tuple(buses)
-        self._everyone = list(range(n))
         self._rng, self._noise_scale = np.random.default_rng(list(seed)), noise_scale
         self._noise_at = NOISE_BLOCK
         self._flash = [factory_registers(joint.motor) for joint in joints]
@@ -112,6 +111,10 @@ class DamiaoMotors:
     ) -> list[list[Frame]]:
         """Act on what the host sent, and answer. See `SimulatedMotors.exchange`."""
         self._sense(position_rad, velocity_rad_per_s)
+        if now_s - self._thermal_s >= THERMAL_STEP_S:
+            self._warm_up(now_s)
+        if self._all_driving and self._take_usual(inboxes, now_s):
+            return self._answer(self._usual_answers, now_s + REPLY_S)
         motors: list[int] = []
         commands: list[bytes] = []
         answers: list[list[Answer]] = []
@@ -135,9 +138,20 @@ class DamiaoMotors:
             answers.append(said)
         if commands:
             self._command(motors, commands, now_s)
-        if now_s - self._thermal_s >= THERMAL_STEP_S:
-            self._warm_up(now_s)
         return self._answer(answers, now_s + REPLY_S)
+
+    def _take_usual(self, inboxes: Sequence[list[Frame]], now_s: float) -> bool:
+        """Take the usual cycle in one go: one MIT command for each motor, in order. False if it is not one."""
+        frames = [frame for inbox in inboxes for frame in inbox]
+        if [frame[0] for frame in frames] != self._usual_ids or [*map(len, inboxes)] != self._usual_counts:
+            return False
+        data = b"".join([frame[1] for frame in frames])
+        if len(data) != 8 * len(frames) or _SPECIAL in data or True in [frame[2] for frame in frames]:
+            return False
+        self._ranges.decode(data, slice(None), self._target)
+        self._heard_s.fill(now_s)
+        self._deadline_s = now_s + self._shortest_timeout_s
+        return True
 
     def _answer(self, answers: list[list[Answer]], arrival_s: float) -> list[list[Frame]]:
         if self._noise_at >= NOISE_BLOCK:
@@ -157,12 +171,7 @@ class DamiaoMotors:
 
     def _command(self, motors: list[int], data: list[bytes], now_s: float) -> None:
         """Take MIT commands. A motor that is off, or in another mode, keeps still."""
-        if self._all_driving and motors == self._everyone:
-            self._ranges.decode(data, slice(None), self._target)
-            self._heard_s.fill(now_s)
-            self._deadline_s = now_s + self._shortest_timeout_s
-            return
-        values = self._ranges.decode(data, motors)
+        values = self._ranges.decode(b"".join(data), motors)
         for column, motor in enumerate(motors):
             if self._is_driving[motor]:
                 self._target[:, motor] = values[:, column]
@@ -325,4 +334,9 @@ class DamiaoMotors:
             if not condition.is_silent:
                 bus = self._buses.index(self._joints[condition.address_of].motor.bus)
                 self._routes[bus][int(self._registers[motor][REGISTER_MOTOR_ID])] = motor
+        order = [motor for routes in self._routes for motor in routes.values()]
+        in_order = order == list(range(len(conditions)))
+        self._usual_ids = [number for routes in self._routes for number in routes] if in_order else None
+        self._usual_counts = [len(routes) for routes in self._routes]
+        self._usual_answers: list[list[Answer]] = [[(motor, None) for motor in r.values()] for r in self._routes]
         self._learn_status()

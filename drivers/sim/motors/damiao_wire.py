@@ -84,19 +84,19 @@ class WireRanges:
         self._command_scale: Matrix = np.vstack([2.0 * self.high[:2], gains, 2.0 * self.high[2:]]) / _TOPS
         self._shown: Matrix = np.zeros_like(self.high)
 
-    def decode(self, data: Sequence[bytes], motors: Sequence[int] | slice, out: Matrix | None = None) -> Matrix:
+    def decode(self, data: bytes, motors: Sequence[int] | slice, out: Matrix | None = None) -> Matrix:
         """Take MIT commands apart.
 
         Args:
-            data: 8 bytes each.
+            data: 8 bytes for each command.
             motors: Whom each is for.
             out: Where the values go; a new array where None.
 
         Returns:
-            (5, len(data)): position, velocity, kp, kd, torque.
+            (5, k) for k commands: position, velocity, kp, kd, torque.
         """
         # Signed: what the shift drags in from the top bit is masked off, and int64 turns into float64 faster.
-        fields = np.frombuffer(b"".join(data), dtype=">i8").astype(np.int64) >> _SHIFTS
+        fields = np.frombuffer(data, dtype=">i8").astype(np.int64) >> _SHIFTS
         fields &= _TOPS
         values = np.multiply(fields, self._command_scale[:, motors], out=out)
         values += self._command_low[:, motors]

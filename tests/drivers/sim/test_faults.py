@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from drivers.sim.faults import (
+    NO_FAULTS,
     START,
     FaultInjector,
-    FaultScript,
     check_faults,
     load_faults,
 )
@@ -131,7 +131,7 @@ def test_a_script_without_a_file_is_checked_too() -> None:
 
 
 def test_an_empty_script_is_fine() -> None:
-    check_faults(FaultScript(), pup().config, STAGES)
+    check_faults(NO_FAULTS, pup().config, STAGES)
 
 
 def test_a_fault_begins_after_its_stage_and_ends_after_its_duration() -> None:
@@ -161,3 +161,10 @@ def test_update_says_when_something_changed() -> None:
     injector.enter_stage(START, 0.0)
     changes = [injector.update(0.002 * cycle) for cycle in range(10)]
     assert list(itertools.compress(range(10), changes)) == [0, 5]
+
+
+def test_a_script_needs_its_schema(tmp_path: Path) -> None:
+    path = tmp_path / "faults.yaml"
+    path.write_text("faults: []\n")
+    with pytest.raises(ConfigError, match="schema"):
+        load_faults(path, pup().config, STAGES)

@@ -95,6 +95,13 @@ def test_the_inertial_unit_streams_at_its_rate_and_feels_gravity() -> None:
     assert np.diff([p.time_ms for p in packets]) == pytest.approx(4.0)
 
 
+def test_the_inertial_unit_feels_the_trunk_accelerate() -> None:
+    host = host_with({"kind": "push", "force_n": [0.0, 50.0, 0.0]}, cycles=1000)
+    host.step(host.hold(), 10)
+    # 50 N on 10 kg, of which the trunk takes up more at first: the legs follow.
+    assert 0.4 < host.packets[2].acc_g[1] < 1.2
+
+
 def test_the_same_seed_and_calls_give_the_same_bytes_and_another_seed_does_not() -> None:
     def run(seed: int, variation: Any = None) -> list[Any]:
         host = Host({"kind": "frames_dropped", "bus": "can1", "rate": 0.2}, seed=seed, variation=variation)
