@@ -236,7 +236,8 @@ class StageJudge:
         if ranked:
             self._explanation = ranked
             healthy = next(e.distance for e in ranked if e.hypothesis.kind == "nominal")
-            faulty = min((e.distance for e in ranked if e.hypothesis.kind != "nominal"), default=math.inf)
+            # Without faults to compare with, the alternative is a robot at the acceptance limit.
+            faulty = min((e.distance for e in ranked if e.hypothesis.kind != "nominal"), default=1.0)
             self._signature_values = {
                 "signature_distance": healthy,
                 "signature_margin": faulty - healthy,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from supervisor.core.errors import ConfigError, SimulationError
+from supervisor.core.exchange import PolicyHealth, Snapshot
 from supervisor.core.levels import Support
 from supervisor.core.moves import Move, MovePlan
 from supervisor.core.robot import RobotConfig
@@ -17,6 +18,7 @@ from supervisor.core.robot_file import Robot, load_robot
 from supervisor.core.signature import Hypothesis, Samples, Trial
 from supervisor.diagnosis.features import features, layout, move_errors, resting_features
 from supervisor.diagnosis.hypotheses import single_faults
+from supervisor.diagnosis.judge import StageJudge
 from supervisor.diagnosis.making import Answer, build_signature, make_signature
 from supervisor.diagnosis.plan import default_move_plan
 from supervisor.diagnosis.signature import Signature, load_signature, robot_hash, save_signature
@@ -335,3 +337,58 @@ def test_the_shipped_signature_is_of_the_shipped_robot():
     # A motor at 60 % is named, but is not far enough from healthy to be refused for its distance alone.
     strong = [found for hypothesis, found in distances.items() if hypothesis.parameter != 0.6]
     assert min(strong) > [1.1]
+
+
+def judge_of_answers(
+    signature: Signature, robot: RobotConfig, snapshot_at: Callable[..., Snapshot], *, kind: str
+) -> StageJudge:
+    """A judge that has seen every label of the plan, all readings zero."""
+    judge = StageJudge(robot, (), signature)
+    judge.begin(kind, kind, 0.0)
+    samples = recording(signature.plan, len(robot.order))
+    for time_s, label in zip(samples.time_s, samples.label_index, strict=True):
+        judge.sample(snapshot_at(float(time_s)), PolicyHealth(), None, samples.labels[label])
+    return judge
+
+
+def test_the_judge_measures_the_signature_where_answers_were_given(
+    make_robot: Make, snapshot_at: Callable[..., Snapshot]
+):
+    robot = make_robot()
+    signature = synthetic(robot)
+    judge = judge_of_answers(signature, robot, snapshot_at, kind="single_joint")
+    metrics = judge.metrics()
+    assert judge.move_plan() is signature.plan
+    assert metrics["signature_coverage"] == 1.0
+    assert metrics["signature_distance"] > 1.0
+    ranked = judge.explanation()
+    healthy = next(e.distance for e in ranked if e.hypothesis.kind == "nominal")
+    faulty = min(e.distance for e in ranked if e.hypothesis.kind != "nominal")
+    assert metrics["signature_distance"] == pytest.approx(healthy)
+    assert metrics["signature_margin"] == pytest.approx(faulty - healthy)
+    assert metrics["move_error_max_rad"] == pytest.approx(0.2)
+    judge.begin("rollout", "rollout", 9.0)
+    judge.sample(snapshot_at(9.0), PolicyHealth(), None, "")
+    assert "signature_distance" not in judge.metrics()
+    assert judge.explanation() == ranked
+
+
+def test_a_signature_of_healthy_robots_alone_still_finds_what_is_odd(
+    make_robot: Make, snapshot_at: Callable[..., Snapshot]
+):
+    robot = make_robot()
+    whole = synthetic(robot)
+    signature = replace(whole, hypotheses=whole.hypotheses[:1], answers=whole.answers[:1])
+    metrics = judge_of_answers(signature, robot, snapshot_at, kind="single_joint").metrics()
+    assert metrics["signature_distance"] > 1.0
+    assert metrics["signature_margin"] < 0.0
+
+
+def test_a_robot_without_a_signature_is_judged_without_it(make_robot: Make, snapshot_at: Callable[..., Snapshot]):
+    robot = make_robot()
+    judge = StageJudge(robot)
+    judge.begin("stand", "stand", 0.0)
+    judge.sample(snapshot_at(0.0), PolicyHealth(), None, "")
+    assert judge.move_plan() == default_move_plan(robot)
+    assert "signature_distance" not in judge.metrics()
+    assert judge.explanation() == ()
