@@ -28,7 +28,7 @@ of a hardware emergency stop (IEC 60204-1 category 0 or 1) that must exist and m
 | a sensor, a motor, a bus, the policy, the mission | the guards below, in the same control cycle |
 | a guard function raises or returns nonsense | its value is ERROR, which is never OK |
 | the safety core itself raises | the profile's level for the unknown, computed without what failed |
-| the control process stops or dies | the motors' own command timeout, set and read back in the inventory: they go limp |
+| the control process stops or dies | the motors' own command timeout, set and read back at inventory: they go limp |
 | the computer loses power | the same |
 | all of the above | the hardware emergency stop |
 
@@ -42,7 +42,7 @@ restart begins DISARMED, needs inventory, drill, ARM and START, but does not rem
 | NONE, WARN | proposals within the limits | - | by itself |
 | LIMIT | proposals within half of the stage's torque and speed | - | by itself |
 | HOLD | the pose measured when it began | 2 | cause clear, RESET (power kept), START; the operator's own: RESUME |
-| SETTLE | from the measured to the rest pose at bounded speed, then DISABLE | 1 | at rest, cause clear: RESET, ARM, START |
+| SETTLE | from there to the rest pose at bounded speed, then DISABLE | 1 | at rest, cause clear: RESET, ARM, START |
 | DAMP | no stiffness, damping for a bounded time, then DISABLE | 1 | as SETTLE |
 | CUT | DISABLE | 0 | as SETTLE |
 | TERMINAL | DISABLE | 0 | a new process |

@@ -134,7 +134,7 @@ def test_a_motor_that_does_not_switch_on_refuses_arming_by_name() -> None:
 
     bench.obey = deaf
     bench.press(OperatorAction.ARM)
-    bench.run(ENABLE_DEADLINE_S + 0.1)
+    bench.run(ARMING.clear_s + ENABLE_DEADLINE_S + 0.1)
     assert bench.decision.arming is ArmingState.DISARMED
     assert [("fr_calf" in refusal) for refusal in bench.decision.refusals] == [True]
     assert bench.decision.actuation.drive in (Drive.DISABLE, Drive.POLL)
