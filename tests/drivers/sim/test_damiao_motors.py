@@ -163,6 +163,23 @@ def test_polls_do_not_feed_the_timeout() -> None:
     assert bench.status() == 0xD
 
 
+def test_commands_feed_the_timeout_whether_all_motors_get_one_or_only_some() -> None:
+    bench = Bench()
+    bench.say(make_set_timeout(1, 0.02), make_set_timeout(2, 0.02))
+    bench.say(Frame(1, ENABLE))
+    for _ in range(20):
+        bench.say(mit(1))
+        bench.torque()
+    assert bench.status(1) == 1
+    bench.say(Frame(2, ENABLE))
+    for _ in range(20):
+        bench.say(mit(1), mit(2))
+        bench.torque()
+    bench.say(mit(1))
+    bench.torque()
+    assert (bench.status(1), bench.status(2)) == (1, 1)
+
+
 def test_a_lost_communication_needs_clear_and_then_enable() -> None:
     bench = Bench()
     bench.say(make_set_timeout(1, 0.02))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -73,6 +74,25 @@ def test_the_feet_carry_sixty_per_cent_when_lowered_and_all_on_the_ground() -> N
     stand(plant, 1.0)
     assert plant.truth.position_base_in_world_m[2] == pytest.approx(0.6, abs=0.01)
     assert plant.truth.floor_force_n == 0.0
+
+
+def test_floor_forces_point_up_whichever_body_the_model_names_first(tmp_path: Path) -> None:
+    assert MODEL is not None
+    tree = ET.parse(MODEL)
+    world = tree.find("worldbody")
+    assert world is not None
+    floor = world.find("geom")
+    assert floor is not None
+    world.remove(floor)
+    # A box in a body after the robot's: MuJoCo puts the feet first in each contact, where a plane would be first.
+    floor.attrib |= {"type": "box", "size": "5 5 0.1", "pos": "0 0 -0.1"}
+    ET.SubElement(world, "body", name="ground").append(floor)
+    path = tmp_path / "floor_last.xml"
+    tree.write(path)
+    plant = Plant(path, ROBOT)
+    stand(plant, 0.5)
+    settle(plant, Support.LOWERED)
+    assert plant.truth.floor_force_n / plant.truth.weight_n == pytest.approx(0.6, abs=0.05)
 
 
 def test_a_limp_robot_loses_energy_in_free_fall_only_to_friction() -> None:
