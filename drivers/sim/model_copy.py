@@ -7,7 +7,9 @@ motors, because on our side of the wire the control law runs in the simulated mo
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import shutil
 import tempfile
 import xml.etree.ElementTree as ET
@@ -26,6 +28,7 @@ MAXIMUM_MODEL_BYTES = 200_000_000
 
 ASSET_FOLDER = "assets"
 _ASSETS_WITH_FILES = ("mesh", "hfield", "skin", "texture")
+_TEXT_ATTRIBUTES = ("name", "class", "childclass", "joint", "body", "site", "geom", "mesh", "material")
 _SENSORS_OF_ACTUATORS = ("actuatorpos", "actuatorvel", "actuatorfrc")
 
 
@@ -127,6 +130,23 @@ def _check_bytes(path: Path) -> None:
         raise refuse(path, "a URDF file", "an MJCF file: open it in MuJoCo, give it a free joint and save it as XML")
     if "<mujoco" not in text:
         raise refuse(path, "no <mujoco> element", "an MJCF file")
+    found = _not_finite(text)
+    if found:
+        raise refuse(path, found, "finite numbers")
+
+
+def _not_finite(text: str) -> str:
+    """The first attribute that is a list of numbers and has one that is not finite: MuJoCo only warns."""
+    if not re.search("nan|inf", text, re.IGNORECASE):
+        return ""
+    for key, value in re.findall(r'([\w:]+)\s*=\s*"([^"]*)"', text):
+        try:
+            numbers = [float(word) for word in value.split()] if key not in _TEXT_ATTRIBUTES else []
+        except ValueError:
+            continue
+        if not all(math.isfinite(number) for number in numbers):
+            return f'{key}="{value if len(value) < 60 else value[:57] + "..."}"'
+    return ""
 
 
 def _collect_assets(text: ModelText) -> None:

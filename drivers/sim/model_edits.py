@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from drivers.sim.model_copy import ModelText, refuse
-from drivers.sim.model_facts import ModelFacts, imu_site
+from drivers.sim.model_facts import ModelFacts
 from drivers.sim.model_shapes import fixed_geoms, touches_floor
 from drivers.sim.plant import import_mujoco
 
@@ -18,6 +18,12 @@ mujoco: Any = import_mujoco()
 FLOOR = "handrail_floor"
 BELLY = "handrail_belly"
 IMU_SITE = "handrail_imu"
+
+_IMU_SENSORS = (
+    mujoco.mjtSensor.mjSENS_GYRO,
+    mujoco.mjtSensor.mjSENS_ACCELEROMETER,
+    mujoco.mjtSensor.mjSENS_FRAMEQUAT,
+)
 
 
 def adapt(text: ModelText, facts: ModelFacts, control_hz: float) -> None:
@@ -119,3 +125,20 @@ def place_imu(text: ModelText, facts: ModelFacts) -> str:
         base, "site", name=IMU_SITE, pos=" ".join(f"{value:.9g}" for value in position), quat="1 0 0 0", size="0.01"
     )
     return IMU_SITE
+
+
+def imu_site(facts: ModelFacts) -> int:
+    """The site that the model's inertial sensors sit on, else one with `imu` in its name, else -1."""
+    model = facts.model
+    own = set(facts.bodies)
+    candidates: list[int] = []
+    for kind in _IMU_SENSORS:
+        for i in range(model.nsensor):
+            is_site = int(model.sensor_objtype[i]) == int(mujoco.mjtObj.mjOBJ_SITE)
+            if int(model.sensor_type[i]) == int(kind) and is_site:
+                candidates.append(int(model.sensor_objid[i]))
+    names = [mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_SITE, s) or "" for s in range(model.nsite)]
+    candidates += [s for s, name in enumerate(names) if "imu" in name.lower()]
+    inside = [s for s in candidates if int(model.site_bodyid[s]) in own]
+    on_base = [s for s in inside if int(model.site_bodyid[s]) == facts.base]
+    return (on_base or inside or [-1])[0]

@@ -24,11 +24,6 @@ UNLIMITED_RAD = math.pi
 """Range given to a joint without one: a full turn, far inside what a motor can count."""
 
 _JOINT = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
-_IMU_SENSORS = (
-    mujoco.mjtSensor.mjSENS_GYRO,
-    mujoco.mjtSensor.mjSENS_ACCELEROMETER,
-    mujoco.mjtSensor.mjSENS_FRAMEQUAT,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,20 +301,3 @@ def _reach_below(model: Any, data: Any, j: int) -> float:
         if int(model.geom_bodyid[g]) in moved
     ]
     return max(far)
-
-
-def imu_site(facts: ModelFacts) -> int:
-    """The site that the model's inertial sensors sit on, else one with `imu` in its name, else -1."""
-    model = facts.model
-    own = set(facts.bodies)
-    candidates: list[int] = []
-    for kind in _IMU_SENSORS:
-        for i in range(model.nsensor):
-            is_site = int(model.sensor_objtype[i]) == int(mujoco.mjtObj.mjOBJ_SITE)
-            if int(model.sensor_type[i]) == int(kind) and is_site:
-                candidates.append(int(model.sensor_objid[i]))
-    names = [mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_SITE, s) or "" for s in range(model.nsite)]
-    candidates += [s for s, name in enumerate(names) if "imu" in name.lower()]
-    inside = [s for s in candidates if int(model.site_bodyid[s]) in own]
-    on_base = [s for s in inside if int(model.site_bodyid[s]) == facts.base]
-    return (on_base or inside or [-1])[0]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from drivers.sim.derive import Derived, derive
 from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
 from drivers.sim.model_edits import adapt, place_imu
-from drivers.sim.model_facts import ModelFacts, read_facts
+from drivers.sim.model_facts import JointFacts, ModelFacts, read_facts
 from drivers.sim.model_poses import Poses, find_poses
 from drivers.sim.new_robot_parts import RobotParts
 from drivers.sim.new_robot_text import robot_text, safety_text
@@ -89,6 +89,7 @@ def new_robot(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "robot"
         facts = read_facts(_compile(text, folder), mjcf)
+        facts = _within_motors(facts, make)
         adapt(text, facts, control_hz)
         poses = find_poses(facts, mjcf, keyframe, default_pose or {})
         motors = _motors(facts, make)
@@ -151,6 +152,26 @@ def _same_robot(before: ModelFacts, after: ModelFacts, source: Path) -> None:
         )
     if not same:
         raise refuse(source, "a model that changes when it is copied", "a model that MuJoCo saves faithfully")
+
+
+def _within_motors(facts: ModelFacts, make: str) -> ModelFacts:
+    """Narrow joints that turn further than the make's messages can say."""
+    reach = min(model.position_max_rad for model in motor_models(make).values())
+    joints: list[JointFacts] = []
+    for joint in facts.joints:
+        if max(abs(joint.low_rad), abs(joint.high_rad)) > reach:
+            why = f"position_rad: the model's {joint.low_rad:g} to {joint.high_rad:g} rad is more than motors can tell"
+            joints.append(
+                replace(
+                    joint,
+                    low_rad=max(joint.low_rad, -reach),
+                    high_rad=min(joint.high_rad, reach),
+                    derived=(*joint.derived, why),
+                )
+            )
+        else:
+            joints.append(joint)
+    return replace(facts, joints=tuple(joints))
 
 
 def _motors(facts: ModelFacts, make: str) -> tuple[MotorChoice, ...]:

@@ -36,7 +36,9 @@ TIP_RANGE_RAD = (0.5, 0.8)
 
 BALANCING_TILT_RAD = 0.6
 RATE_RANGE_RAD_PER_S = (4.0, 12.0)
-REACH_RANGE_RAD = (1.0, 2.5)
+REACH_RANGE_RAD = (1.2, 2.5)
+"""Policies with soft gains lead by up to 1 rad for single cycles (a 15 kg quadruped at 20 N·m/rad, measured)."""
+
 LOSS_SHARE = 0.15
 SETTLE_SPEED_RAD_PER_S = 1.5
 NEVER_CLEARED = ("hashes", "guard_count")

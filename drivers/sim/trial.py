@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 
 _BLOWN_UP = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 
+OUT_OF_THE_WAY_M = 1000.0
 FALLEN_RAD = 0.5
 STILL_RAD_PER_S = 0.5
 
@@ -80,6 +81,7 @@ class Trial:
         self.default_qpos = default_qpos
         self._qpos, self._dofs = facts.qpos, facts.dofs
         self._floor = fixed_geoms(self.model)
+        self._floor_height_m = self._find_floor()
         self.contact_geoms = [g for g in facts.geoms if touches_floor(self.model, g, self._floor)]
 
     def place(self, joints_rad: Array, height_m: float | None = None) -> None:
@@ -100,9 +102,17 @@ class Trial:
         mujoco.mj_forward(self.model, self.data)
 
     def floor_m(self) -> float:
-        """Height of the ground under the base."""
-        x, y = (float(value) for value in self.data.qpos[self.facts.base_qpos : self.facts.base_qpos + 2])
-        return floor_height_m(self.model, self.data, x, y)
+        """Height of the ground where the robot is put down."""
+        return self._floor_height_m
+
+    def _find_floor(self) -> float:
+        data = mujoco.MjData(self.model)
+        data.qpos[:] = self.default_qpos
+        # Out of the way: a ray from above must not meet the robot.
+        data.qpos[self.facts.base_qpos + 2] += OUT_OF_THE_WAY_M
+        mujoco.mj_kinematics(self.model, data)
+        x, y = (float(value) for value in data.qpos[self.facts.base_qpos : self.facts.base_qpos + 2])
+        return floor_height_m(self.model, data, x, y)
 
     def lowest_m(self, everything: bool = False) -> float:
         """Lowest point of the shapes that can touch the floor, or of all shapes."""
@@ -195,6 +205,8 @@ class Trial:
         """Smallest tilt at which the centre of mass leaves the rectangle around the points that touch the floor."""
         floor = self.floor_m()
         near = [g for g in self.contact_geoms if lowest_point_m(self.model, self.data, g) < floor + 0.02]
+        if not near:
+            return 0.0
         centre = self.data.subtree_com[self.facts.base][:2]
         points = np.array([self.data.geom_xpos[g][:2] for g in near]) - centre
         inside = min(-points.min(axis=0).max(), points.max(axis=0).min())

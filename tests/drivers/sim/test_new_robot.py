@@ -363,6 +363,28 @@ def test_a_floor_that_is_not_at_zero_is_found(tmp_path: Path) -> None:
     assert_hangs_and_stands(result.robot)
 
 
+@pytest.mark.parametrize(
+    "floor",
+    ['<geom type="box" size="3 3 0.1" pos="0 0 0.1"/>', '<geom type="hfield" hfield="h" pos="0 0 0.2"/>'],
+)
+def test_a_floor_that_is_not_a_plane_is_found(tmp_path: Path, floor: str) -> None:
+    extra = '<asset><hfield name="h" nrow="4" ncol="4" size="5 5 1 0.1"/></asset>'
+    result = make(tmp_path, quadruped(floor=floor, extra=extra))
+    simulation = result.robot.config.simulation
+    assert simulation is not None
+    assert 0.65 < simulation.gantry.hang_height_m < 0.9
+    assert_hangs_and_stands(result.robot)
+
+
+def test_a_joint_that_turns_further_than_its_motor_can_tell_is_narrowed(tmp_path: Path) -> None:
+    text = quadruped().replace(
+        'name="fl_hip" axis="1 0 0" range="-0.8 0.8"', 'name="fl_hip" axis="1 0 0" range="-90 90"'
+    )
+    result = make(tmp_path, text)
+    assert result.robot.config.joints["fl_hip"].position_rad == (-12.5, 12.5)
+    assert "more than motors can tell" in (result.folder / "robot.yaml").read_text()
+
+
 def test_a_base_that_touches_nothing_gets_a_belly(tmp_path: Path) -> None:
     text = quadruped().replace('size="0.22 0.1 0.05" mass="6"', 'size="0.22 0.1 0.05" mass="6" conaffinity="0"')
     result = make(tmp_path, text)
@@ -466,6 +488,11 @@ def test_a_joint_that_no_motor_reaches_says_so() -> None:
             "lift: found a driven sliding joint",
         ),
         (quadruped(extra='<asset><mesh name="m" file="gone.stl"/></asset>'), "gone.stl"),
+        (
+            quadruped(keyframes=f'<keyframe><key name="home" qpos="{STANCE.replace("1.4", "nan")}"/></keyframe>'),
+            "qpos=",
+        ),
+        (quadruped().replace('range="-0.8 0.8"', 'range="-inf 0.8"'), 'range="-inf 0.8"'),
     ],
 )
 def test_models_that_cannot_be_used_are_refused_in_plain_words(tmp_path: Path, text: str, words: str) -> None:
