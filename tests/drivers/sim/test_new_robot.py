@@ -388,6 +388,8 @@ def test_a_joint_that_turns_further_than_its_motor_can_tell_is_narrowed(tmp_path
 def test_a_base_that_touches_nothing_gets_a_belly(tmp_path: Path) -> None:
     text = quadruped().replace('size="0.22 0.1 0.05" mass="6"', 'size="0.22 0.1 0.05" mass="6" conaffinity="0"')
     result = make(tmp_path, text)
+    assert any("a box of its size" in remark for remark in result.remarks)
+    np.testing.assert_allclose(model_of(result).geom("handrail_belly").size, (0.22, 0.1, 0.05), atol=1e-6)
     assert result.robot.config.rest_support == "ground"
     assert_lies_down(assert_hangs_and_stands(result.robot))
 
