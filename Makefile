@@ -42,7 +42,7 @@ signature: $(VENV)/.installed-sim  ## Make the demo robot's signature again (aft
 
 drawings: $(VENV)/.installed-sim  ## Draw the missions again, for the README and the docs.
 	for mission in deployment incremental_activation speed_progression; do \
-	  $(BIN)/handrail tree $$mission --format svg -o docs/$$mission.svg || exit; done
+	  $(BIN)/handrail tree $$mission --robot pup --format svg -o docs/$$mission.svg || exit; done
 
 # The range of MuJoCo versions is wide, and what is pinned is its newest end: this tries another version.
 test-mujoco:  ## Run the simulation's tests with another MuJoCo: make test-mujoco MUJOCO=3.3.7
