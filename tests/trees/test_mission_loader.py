@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,9 @@ def test_a_command_the_policy_does_not_take_is_refused_when_the_tree_is_built() 
     mission = load_mission(MISSIONS / "deployment.yaml")
     with pytest.raises(ConfigError, match=r"stage rollout: segment turn: command yaw is not one of the policy's"):
         create_root(Bench().context, mission, SAFETY)
+
+
+def test_a_tree_without_guards_is_refused() -> None:
+    mission = load_mission(MISSIONS / "deployment.yaml")
+    with pytest.raises(ConfigError, match="proposes commands with no guard above it"):
+        create_root(None, mission, replace(SAFETY, guards=()))
