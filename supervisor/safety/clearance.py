@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from supervisor.core.exchange import DeviceReport, DrillReport
+from supervisor.core.exchange import DeviceReport, DrillReport, Stop
 from supervisor.core.guard import GuardReading
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import GuardValue
@@ -42,7 +42,8 @@ class Clearance:
             self._clear_since_s = _NAN
         elif self._clear_since_s != self._clear_since_s:
             self._clear_since_s = now_s
-        if self._severity.stop is None or any(is_blocking(reading) for reading in self._cause_readings()):
+        stop = self._severity.stop
+        if stop is None or any(is_blocking(reading) for reading in self._readings_of(stop)):
             self._causes_clear_since_s = _NAN
         elif self._causes_clear_since_s != self._causes_clear_since_s:
             self._causes_clear_since_s = now_s
@@ -63,10 +64,11 @@ class Clearance:
 
     def causes(self, now_s: float) -> tuple[str, ...]:
         """Why the causes of the latched stop do not allow a reset yet."""
-        if self._severity.stop is None:
+        stop = self._severity.stop
+        if stop is None:
             return ()
         reasons: list[str] = []
-        for reading in self._cause_readings():
+        for reading in self._readings_of(stop):
             if self._rows[reading.id].clear == "never":
                 reasons.append(f"{reading.id} is never cleared in this process")
             elif is_blocking(reading):
@@ -75,10 +77,8 @@ class Clearance:
             reasons.append(f"the cause must be clear for {self._clear_s:g} s")
         return tuple(reasons)
 
-    def _cause_readings(self) -> list[GuardReading]:
-        stop = self._severity.stop
-        if stop is None:
-            return []
+    def _readings_of(self, stop: Stop) -> list[GuardReading]:
+        """The newest readings of the guards that caused a stop; what an operator asked for has none."""
         found = [self._evaluator.reading(identifier) for identifier in (stop.guard, *stop.further)]
         return [reading for reading in found if reading is not None]
 
