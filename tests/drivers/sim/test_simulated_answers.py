@@ -136,6 +136,19 @@ def test_a_robot_without_a_model_has_no_answers(pup: Robot, short_plan: MovePlan
         simulate_answer(replace(pup, model_path=None), short_plan, Trial(NOMINAL))
 
 
+def test_the_shipped_signature_is_what_the_simulation_gives_today(pup: Robot):
+    diagnosis = pytest.importorskip("supervisor.diagnosis.signature")
+    features = pytest.importorskip("supervisor.diagnosis.features")
+    signature = diagnosis.load_signature(PUP / "signature.npz")
+    samples = simulate_answer(pup, signature.plan, Trial(NOMINAL))
+    answer = features.features(samples, signature.plan, len(pup.config.order))
+    # Half a sigma: other versions of MuJoCo differ a little; another gantry or plan differs by far more.
+    assert np.abs((answer - signature.answers[0]) / signature.sigma).max() < 0.5
+    assert np.allclose(
+        samples.position_rad[0], signature.passive_pose_rad, atol=4.0 * signature.passive_spread_rad.max()
+    )
+
+
 @pytest.mark.slow
 def test_varied_faulty_robots_are_recognised_by_the_signature_in_the_repository(pup: Robot):
     diagnosis = pytest.importorskip("supervisor.diagnosis.signature")
