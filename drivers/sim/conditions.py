@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from drivers.sim.faults import (
+from drivers.sim.fault_kinds import (
     BUS_FAULTS,
     MOTOR_FAULTS,
     BusFault,

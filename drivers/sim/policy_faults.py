@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drivers.sim.faults import POLICY_FAULTS, Fault, PolicySlow
+from drivers.sim.fault_kinds import POLICY_FAULTS, Fault, PolicySlow
 from supervisor.core.command import JointCommand
 from supervisor.core.exchange import PolicyHealth
 from supervisor.core.joints import Vector

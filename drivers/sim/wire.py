@@ -67,6 +67,11 @@ class _Noise:
                 arrived.append(frame)
         return arrived + late
 
+    def release(self) -> list[Frame]:
+        """What was held back, when the faults end."""
+        held, self._held = self._held, []
+        return held
+
     def _spoil(self, frame: Frame) -> Frame:
         data = bytearray(frame.data)
         if data:
@@ -99,6 +104,9 @@ class _Wire:
         self._is_noisy = replace(faults, delay_s=0.0, is_off=False) != NO_FAULTS
         self._is_late = self._is_late or faults.delay_s > 0.0
         self.counters.is_off = faults.is_off
+        if not self._is_noisy:
+            self._to_devices += self._out.release()
+            self._to_host += self._back.release()
         if faults.is_off:
             self._to_devices.clear()
             self._to_host.clear()

@@ -15,17 +15,8 @@ from numpy.typing import NDArray
 
 from drivers.bus import Frame
 from drivers.sim.conditions import imu_condition, motor_conditions, plant_loads, wire_faults
-from drivers.sim.faults import (
-    NO_FAULTS,
-    POLICY_FAULTS,
-    PROCESS_FAULTS,
-    START,
-    Fault,
-    FaultInjector,
-    FaultScript,
-    check_faults,
-    kinds_of,
-)
+from drivers.sim.fault_kinds import NO_FAULTS, POLICY_FAULTS, PROCESS_FAULTS, Fault, FaultScript
+from drivers.sim.faults import START, FaultInjector, check_faults, kinds_of
 from drivers.sim.imu.conditions import Motion, SimulatedImu
 from drivers.sim.imu.hipnuc import HipnucImu
 from drivers.sim.motors.conditions import SimulatedMotors

@@ -19,7 +19,7 @@ from drivers.can.damiao.codec import (
 )
 from drivers.can.damiao.tables import BROADCAST_ID, MODELS
 from drivers.imu.hipnuc.codec import FrameParser, Hi91, decode_packets
-from drivers.sim.faults import FaultScript
+from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.variation import Variation
 from drivers.sim.world import SimulatedWorld
 from supervisor.core.loading import Document, validate_document

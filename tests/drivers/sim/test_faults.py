@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from drivers.sim.fault_kinds import NO_FAULTS
 from drivers.sim.faults import (
-    NO_FAULTS,
     START,
     FaultInjector,
     check_faults,

@@ -73,6 +73,15 @@ def test_a_reordered_frame_arrives_after_the_newer_ones() -> None:
     assert numbers(can.receive(0.0)) == [99, 0]
 
 
+def test_frames_held_back_are_delivered_when_the_fault_ends() -> None:
+    can = wire(reorder_rate=1.0)
+    can.give(frames(2))
+    can.send(frames(3))
+    assert (can.receive(0.0), can.take(0.0)) == ([], [])
+    can.set_faults(NO_FAULTS)
+    assert (len(can.receive(0.0)), len(can.take(0.0))) == (2, 3)
+
+
 def test_delayed_frames_take_their_time_both_ways_and_none_is_lost_when_the_delay_ends() -> None:
     can = wire(delay_s=0.01)
     can.send(frames(1))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +11,13 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.damiao.codec import CLEAR_ERROR, ENABLE, decode_register_reply, make_poll
+from drivers.sim import world as world_module
+from drivers.sim.motors.damiao import DamiaoMotors
 from drivers.sim.variation import CAMPAIGN
 from drivers.sim.world import SimulatedWorld
 from supervisor.core.errors import BusError, ConfigError, SimulationError
 from supervisor.core.levels import Support
-from tests.drivers.sim.simulated import Host, pup, register_read, reported, script
+from tests.drivers.sim.simulated import ROOT, Host, pup, register_read, reported, script
 
 LATER = {"stage": "stand"}
 
@@ -177,6 +181,26 @@ def test_policy_faults_need_a_wrapped_policy() -> None:
     host.poll()
     assert [fault.kind for fault in host.world.policy_faults(host.now_s)] == ["policy_nan"]
     assert Host().world.wrap_policy(policy) is policy
+
+
+def test_a_robot_may_have_motors_of_several_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world_module, "MOTOR_MAKES", {"damiao": DamiaoMotors, "other": DamiaoMotors})
+    robot = pup()
+    mixed = {
+        name: replace(joint, motor=replace(joint.motor, make="other")) if name.endswith("thigh") else joint
+        for name, joint in robot.config.joints.items()
+    }
+    robot = replace(robot, config=replace(robot.config, joints=mixed))
+    swap = {"kind": "swapped_ids", "joints": ["fl_thigh", "rr_thigh"]}
+    host = Host(robot=robot)
+    host.stand()
+    for name, joint in mixed.items():
+        assert host.true_position(name) == pytest.approx(joint.default_rad, abs=0.05)
+    swapped = Host({**swap}, robot=robot)
+    swapped.poll()
+    assert reported(swapped, "fl_thigh") == pytest.approx(swapped.true_position("rr_thigh"), abs=2e-3)
+    with pytest.raises(ConfigError, match="two of one make"):
+        Host({"kind": "swapped_ids", "joints": ["fl_thigh", "fl_calf"]}, robot=robot)
 
 
 # Each fault, as the wire shows it
@@ -404,3 +428,8 @@ def test_a_motor_frame_from_nowhere_is_met_with_silence() -> None:
     host.cans["can0"].send([Frame(99, b"\xff" * 8), Frame(0x7FF, b"")])
     host.step(lambda _: None)
     assert host.frames == []
+
+
+def test_mujoco_is_imported_when_a_simulation_starts_and_not_before() -> None:
+    code = "import sys, drivers.sim.world; sys.exit('mujoco' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
