@@ -72,6 +72,7 @@ class HipnucImu:
         self._vectors: NDArray[np.float64] = np.vstack([np.zeros((2, 3)), _MAGNETIC_FIELD_UT])
         self._condition = ImuCondition()
         self._bias: NDArray[np.float64] = np.zeros(3)
+        self._is_biased = False
         self._values: tuple[float, ...] = ()
         self._is_streaming = True
         self._line = b""
@@ -82,6 +83,7 @@ class HipnucImu:
         self._condition = condition
         self._unit_in_base = turn_about(condition.axis, condition.angle_rad) @ self._mounting
         self._bias = np.array(condition.gyro_bias_rad_per_s)
+        self._is_biased = bool(self._bias.any())
 
     def measure(self, motion: Motion) -> bytes:
         """One packet; empty when the unit does not stream."""
@@ -106,7 +108,8 @@ class HipnucImu:
         # A row vector times the rotation is the rotation's transpose times the vector: from the world to the unit.
         measured = vectors @ unit_in_world
         measured += noise[:3]
-        measured[1] += self._bias
+        if self._is_biased:
+            measured[1] += self._bias
         w, x, y, z = quaternion_of(unit_in_world)
         # A small turn (a, b, c) in the unit's axes: the quaternion times (1, a, b, c), made a unit one again.
         a, b, c = noise[3].tolist()
