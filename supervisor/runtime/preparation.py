@@ -14,6 +14,7 @@ from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_file import Robot, load_robot
 from supervisor.diagnosis.signature import Signature, load_signature, robot_hash
 from supervisor.policy.checks import GainLimits
+from supervisor.policy.contract import read_contract
 from supervisor.policy.policy import Policy, load_policy
 from supervisor.runtime.locate import config_root, find_mission, find_policy, find_robot
 from supervisor.safety.board import board_problems
@@ -132,7 +133,7 @@ def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> li
 
     if policy_name is None:
         robot = load_robot(find_robot(robot_name))
-        problems = board_problems(robot.safety, str(robot.safety_path))
+        problems = tuple(board_problems(robot.safety, str(robot.safety_path)))
         if problems:
             raise ConfigError(problems)
         reasons = wiring_problems(robot.config)
@@ -145,18 +146,34 @@ def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> li
     prepared = prepare(robot_name, policy_name, mission_name, WallClock())
     create_root(None, prepared.mission, prepared.robot.safety)
     errors = prepared.policy.golden_errors()
-    golden = f"policy {prepared.policy.contract.name}: {len(errors)} golden pairs, largest error {max(errors):.2e}"
+    golden = f"{len(errors)} golden pairs, largest error {max(errors):.2e}" if errors else "no golden pairs"
     return [
         *_facts(prepared.robot, prepared.mission),
-        golden if errors else f"policy {prepared.policy.contract.name}: no golden pairs to compare with",
+        f"policy {prepared.policy.contract.name}: {golden}",
         *prepared.remarks,
     ]
 
 
 def make_robot(
-    name: str, mjcf: Path, *, make: str, keyframe: str | None, output: Path | None, force: bool
+    name: str,
+    mjcf: Path,
+    *,
+    make: str,
+    keyframe: str | None,
+    policy_name: str | None,
+    output: Path | None,
+    force: bool,
 ) -> Sequence[str]:
     """Make a robot folder from a MuJoCo model.
+
+    Args:
+        name: Name of the robot.
+        mjcf: The model.
+        make: Make of the motors.
+        keyframe: Keyframe of the default pose, None to choose one.
+        policy_name: Policy whose contract states the default pose instead, None for none.
+        output: Folder to make, None for one under `config/robots`.
+        force: Overwrite.
 
     Returns:
         What was made and derived, line by line.
@@ -167,7 +184,11 @@ def make_robot(
     from drivers.sim.new_robot import new_robot  # noqa: PLC0415
 
     folder = output or config_root() / "robots" / name
-    result = new_robot(name, mjcf, folder, make, keyframe=keyframe, force=force)
+    pose = None
+    if policy_name is not None:
+        contract, _ = read_contract(find_policy(policy_name))
+        pose = {joint: policy_joint.default_rad for joint, policy_joint in contract.joints.items()}
+    result = new_robot(name, mjcf, folder, make, keyframe=keyframe, default_pose=pose, force=force)
     joints = result.robot.config.joints
     buses = {joint.motor.bus for joint in joints.values()}
     return [
