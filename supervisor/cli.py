@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from supervisor.core.errors import ConfigError, HandrailError, PolicyError, RefusedError
+from supervisor.core.errors import ConfigError, HandrailError, PolicyError, Problem, RefusedError
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 10
@@ -146,6 +146,10 @@ def new(
     mjcf: Annotated[Path, typer.Option("--mjcf", metavar="FILE", help="MuJoCo model with a free base.")],
     make: Annotated[str, typer.Option("--make", help="Make of the motors.")] = "damiao",
     keyframe: Annotated[str | None, typer.Option("--keyframe", help="Keyframe of the default pose.")] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="POLICY", help="Take the default pose from this policy's contract."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="Folder to make (default: config/robots/ROBOT).")
     ] = None,
@@ -153,22 +157,27 @@ def new(
 ) -> None:
     """Make a robot folder from a MuJoCo model: joints, limits, wiring, IMU and first guard thresholds."""
     with _exit_codes():
+        if keyframe is not None and policy is not None:
+            raise ConfigError([Problem("--keyframe", None, "", "--policy as well", "one source of the default pose")])
         from supervisor.runtime.preparation import make_robot
 
-        for line in make_robot(robot, mjcf, make=make, keyframe=keyframe, output=output, force=force):
-            typer.echo(line)
+        lines = make_robot(robot, mjcf, make=make, keyframe=keyframe, policy_name=policy, output=output, force=force)
+        typer.echo("\n".join(lines))
 
 
 @app.command()
 def signature(
     robot: RobotArgument,
     processes: Annotated[int, typer.Option("--processes", min=0, help="Worker processes; 0: one per core.")] = 0,
+    healthy_only: Annotated[
+        bool, typer.Option("--healthy-only", help="Only what a healthy robot answers: quicker, but names no fault.")
+    ] = False,
 ) -> None:
     """Simulate how this robot answers single-joint moves, healthy and with each single wiring fault."""
     with _exit_codes():
         from supervisor.runtime.preparation import write_signature
 
-        typer.echo(write_signature(robot, processes, sys.stderr))
+        typer.echo(write_signature(robot, processes, sys.stderr, healthy_only=healthy_only))
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ from trees.missions.schema import Mission
 
 SIGNATURE_FILE = "signature.npz"
 
+LINE_EVERY = 20
+"""Simulated robots per line of progress where lines cannot be redrawn."""
+
 T = TypeVar("T")
 
 
@@ -199,7 +202,7 @@ def make_robot(
     ]
 
 
-def write_signature(robot_name: str, processes: int, stream: TextIO) -> str:
+def write_signature(robot_name: str, processes: int, stream: TextIO, *, healthy_only: bool = False) -> str:
     """Simulate a robot's answers and keep them beside its file.
 
     Raises:
@@ -213,10 +216,15 @@ def write_signature(robot_name: str, processes: int, stream: TextIO) -> str:
     robot = load_robot(find_robot(robot_name))
 
     def progress(done: int, total: int) -> None:
-        stream.write(f"\r{done} of {total} robots simulated" + ("\n" if done == total else ""))
+        if stream.isatty():
+            stream.write(f"\r{done} of {total} robots simulated" + ("\n" if done == total else ""))
+        elif done % LINE_EVERY == 0 or done == total:
+            stream.write(f"{done} of {total} robots simulated\n")
         stream.flush()
 
-    signature = make_signature(robot, simulate_answers, workers=processes or None, progress=progress)
+    signature = make_signature(
+        robot, simulate_answers, workers=processes or None, progress=progress, healthy_only=healthy_only
+    )
     path = signature_path(robot)
     save_signature(path, signature)
     return f"wrote {path}: {len(signature.hypotheses)} hypotheses, {path.stat().st_size / 1000:.0f} kB"
