@@ -26,7 +26,6 @@ from tests.safety.bench import (
     make_imu,
     make_inputs,
     make_output,
-    make_row,
     make_state,
 )
 from tests.safety.guard_cases import CASES, JOINT
@@ -280,6 +279,9 @@ def test_a_stamp_from_the_future_is_not_fresh() -> None:
     assert policy_age(inputs)[0] == float("inf")
 
 
-def test_a_unit_that_is_not_the_guards_is_named() -> None:
-    row = make_row("tilt", 35.0, "deg")
-    assert GUARDS["tilt"].unit != row.unit
+def test_motors_never_heard_stay_infinitely_old_cycle_after_cycle() -> None:
+    inputs, evaluator = make_inputs(), GuardBoardEvaluator(AT_ONCE)
+    for _ in range(2):
+        inputs.state = replace(inputs.state, motor_stamp_s=np.full(12, float("-inf")))
+        reading = evaluator.evaluate(inputs).by_id()["motor_age"]
+        assert (reading.value, reading.measured) == (GuardValue.VIOLATED, float("inf"))

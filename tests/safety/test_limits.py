@@ -250,3 +250,11 @@ def test_a_margin_wider_than_the_range_leaves_its_middle() -> None:
 def test_nothing_is_limited_before_a_command_was_accepted() -> None:
     with pytest.raises(RuntimeError, match="accepted"):
         CommandLimiter(ROBOT, SAFETY.gate).limited()
+
+
+@pytest.mark.parametrize(("edge", "side"), [(LOW, -1.0), (HIGH, 1.0)])
+def test_a_joint_far_outside_does_not_draw_its_target_along(edge: np.ndarray, side: float) -> None:
+    made = limiter(at=edge)
+    made.measure(make_state(position_rad=edge + side * 2.0))
+    made.accept(make_command(edge))
+    assert np.array_equal(made.limited().position_rad, edge)
