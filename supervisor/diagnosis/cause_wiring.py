@@ -76,7 +76,7 @@ def _from_answers(evidence: Evidence) -> Iterator[Finding]:
         return
     faults = [e for e in ranked if e.hypothesis.kind != "nominal"]
     symptom = f"the robot's answers are {healthy:.1f} times as far from its signature as a healthy robot's may be"
-    if not faults or faults[0].distance >= healthy:
+    if not faults or faults[0].cost >= healthy:
         yield finding(
             58.0,
             symptom,

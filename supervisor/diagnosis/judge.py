@@ -42,10 +42,15 @@ class StageJudge:
         robot: The robot: limits, poses, joint order.
         command_names: Meaning of the policy's command vector.
         signature: The robot's signature, None where there is none: its metrics are then not measured.
+        tracked_ratio: (len(command_names),) measured over commanded as in simulation, None for 1.
     """
 
     def __init__(
-        self, robot: RobotConfig, command_names: Sequence[str] = (), signature: Signature | None = None
+        self,
+        robot: RobotConfig,
+        command_names: Sequence[str] = (),
+        signature: Signature | None = None,
+        tracked_ratio: Vector | None = None,
     ) -> None:
         self._order = robot.order
         self._default = robot.vector("default_rad")
@@ -55,7 +60,9 @@ class StageJudge:
         self._window = Window(len(robot.order))
         self._always = Extremes(_ALWAYS)
         self._policy = Extremes(_POLICY)
-        self._tracking = CommandTracking(tuple(command_names))
+        self._tracking = CommandTracking(
+            tuple(command_names), np.ones(len(command_names)) if tracked_ratio is None else tracked_ratio
+        )
         self._replies = ReplyRatios()
         self._explanation: tuple[Explanation, ...] = ()
         self._explained: tuple[str, float, int] = ("", 0.0, -1)
@@ -237,7 +244,7 @@ class StageJudge:
             self._explanation = ranked
             healthy = next(e.distance for e in ranked if e.hypothesis.kind == "nominal")
             # Without faults to compare with, the alternative is a robot at the acceptance limit.
-            faulty = min((e.distance for e in ranked if e.hypothesis.kind != "nominal"), default=1.0)
+            faulty = min((e.cost for e in ranked if e.hypothesis.kind != "nominal"), default=1.0)
             self._signature_values = {
                 "signature_distance": healthy,
                 "signature_margin": faulty - healthy,

@@ -161,9 +161,11 @@ class CommandTracking:
 
     Attributes:
         names: Meaning of the command vector.
+        ratio: (len(names),) measured over commanded, as the policy did in simulation.
     """
 
     names: tuple[str, ...]
+    ratio: Vector
     _segments: list[_Segment] = field(default_factory=list[_Segment])
 
     def clear(self) -> None:
@@ -184,7 +186,7 @@ class CommandTracking:
             segment.count += 1
 
     def metrics(self) -> dict[str, float]:
-        """`<name>_error_max`, `<name>_mean`, and each segment's command and mean."""
+        """`<name>_error_max` (against what the policy did in simulation), `<name>_mean`, each segment's command and mean."""
         used = [segment for segment in self._segments if segment.count]
         found: dict[str, float] = {}
         if not used:
@@ -195,7 +197,7 @@ class CommandTracking:
         for i, name in enumerate(self.names):
             if np.isnan(means[:, i]).any():
                 continue
-            found[f"{name}_error_max"] = float(np.max(np.abs(means[:, i] - commands[:, i])))
+            found[f"{name}_error_max"] = float(np.max(np.abs(means[:, i] - self.ratio[i] * commands[:, i])))
             found[f"{name}_mean"] = float(counts @ means[:, i] / counts.sum())
             if len(used) > 1:
                 for k in range(len(used)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,10 @@ direction in which 40 masses and frictions vary."""
 LIMIT_FACTOR = 1.5
 """A robot is accepted up to this many times the largest distance of a varied healthy one (left out of the fit) ..."""
 
+FAULT_PRICE = 4.0
+"""A fault is believed over a healthy robot when it is nearer by this much (sigma, squares compared): of two hundred
+faults, some always fit the noise a little better, and those that hardly change the answers cannot be seen anyway."""
+
 NOISE_SHARE = 0.4
 """... and this share of the distance that noise of one sigma on every feature would make: the varied ones have none.
 A 12-bit torque reading with one count of noise, averaged over a measurement, has 0.4 of its sigma."""
@@ -54,11 +59,18 @@ class Explanation:
         distance: To its predicted answer, in units of the acceptance limit: 1 is as far as a healthy robot may be.
         parameter: The hypothesis's parameter as the answer suggests it: an offset of 0.3 rad was simulated, one of
             0.22 rad may be there.
+        price: What the hypothesis must be nearer by to be believed, in the same units; 0 for a healthy robot.
     """
 
     hypothesis: Hypothesis
     distance: float
     parameter: float = 0.0
+    price: float = 0.0
+
+    @property
+    def cost(self) -> float:
+        """Distance and price together; the hypothesis with the least is the answer."""
+        return math.hypot(self.distance, self.price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +118,16 @@ class Signature:
         distances = metric.distances(answers - measured[known])
         # How far along the way from healthy to faulty the measured answer lies, from the triangle of the three.
         ways = metric.distances(answers - answers[0])
+        prices = np.array([0.0 if h.kind == "nominal" else FAULT_PRICE for h in self.hypotheses])
         shares = 0.5 * (1.0 + (distances[0] ** 2 - distances**2) / np.maximum(ways, 1e-9) ** 2)
         return tuple(
-            Explanation(self.hypotheses[i], float(distances[i] / limit), _scaled(self.hypotheses[i], float(shares[i])))
-            for i in np.argsort(distances, kind="stable")
+            Explanation(
+                self.hypotheses[i],
+                float(distances[i] / limit),
+                _scaled(self.hypotheses[i], float(shares[i])),
+                float(prices[i] / limit),
+            )
+            for i in np.argsort(np.hypot(distances, prices), kind="stable")
         )
 
     def coverage(self, measured: Vector) -> float:

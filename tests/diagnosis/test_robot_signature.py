@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -270,6 +271,22 @@ def test_a_parameter_between_the_simulated_ones_is_estimated(make_robot: Make):
         assert found.parameter == pytest.approx(wanted, rel=0.02)
 
 
+def test_a_fault_that_hardly_changes_the_answers_is_not_believed_for_fitting_the_noise(make_robot: Make):
+    robot = make_robot()
+    signature = synthetic(robot)
+    rng = np.random.default_rng(4)
+    healthy = signature.answers[0]
+    # Faults half a sigma away in all: each fits the noise of a healthy robot about as well as healthy does.
+    near = healthy + 0.5 * signature.sigma * rng.normal(size=signature.answers.shape) / np.sqrt(healthy.size)
+    near[0] = healthy
+    blurred = replace(signature, answers=near)
+    for _ in range(30):
+        ranked = blurred.explain(healthy + 0.5 * signature.sigma * rng.normal(size=healthy.size))
+        assert ranked[0].hypothesis.kind == "nominal"
+        assert min(e.distance for e in ranked[1:]) < ranked[0].distance
+        assert min(e.cost for e in ranked[1:]) > ranked[0].cost
+
+
 def test_missing_features_are_left_out_and_nothing_at_all_explains_nothing(make_robot: Make):
     signature = synthetic(make_robot())
     measured = signature.answers[5].copy()
@@ -363,7 +380,7 @@ def test_the_judge_measures_the_signature_where_answers_were_given(
     assert metrics["signature_distance"] > 1.0
     ranked = judge.explanation()
     healthy = next(e.distance for e in ranked if e.hypothesis.kind == "nominal")
-    faulty = min(e.distance for e in ranked if e.hypothesis.kind != "nominal")
+    faulty = min(math.hypot(e.distance, e.price) for e in ranked if e.hypothesis.kind != "nominal")
     assert metrics["signature_distance"] == pytest.approx(healthy)
     assert metrics["signature_margin"] == pytest.approx(faulty - healthy)
     assert metrics["move_error_max_rad"] == pytest.approx(0.2)
