@@ -201,10 +201,14 @@ class SafetyCore:
 
     def _begin_drill(self, now_s: float) -> None:
         stop_pressed = self._evaluator.reading(ALWAYS_LATCHES)
+        # The drill energises the motors: what would stop it at once keeps it from beginning.
+        tripped = [r.id for r in self._evaluator.board if r.tripped and r.level.latches]
         if self._arming is not ArmingState.DISARMED:
             reason = f"DRILL needs a disarmed robot; it is {self._arming.value}"
         elif stop_pressed is not None and is_blocking(stop_pressed):
             reason = "DRILL needs the emergency stop released"
+        elif tripped:
+            reason = f"DRILL needs the guards OK; tripped: {', '.join(tripped)}"
         else:
             self._drill_report = None  # Nobody may take the proof of an earlier drill for that of this one.
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)

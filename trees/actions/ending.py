@@ -120,5 +120,7 @@ class SafeBranch(Leaf):
         if level > Level.HOLD and not context.is_finished:
             context.finish(MissionResult.INTERRUPTED if context.was_armed else MissionResult.REFUSED)
         elif level is Level.HOLD and not context.is_finished:
-            context.wait("operator: the robot holds; clear the cause, then resume.")
+            context.wait(
+                "operator: the robot holds; clear the cause, then reset and start; resume, if you asked for the hold."
+            )
         return RUNNING

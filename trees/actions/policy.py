@@ -81,10 +81,17 @@ class WatchSensors(Leaf):
         self._began_s = self.context.now_s
 
     def update(self) -> Status:
-        """One tick of watching."""
+        """SUCCESS when the time is over and no latching guard stands tripped: nothing is energised otherwise."""
         context = self.context
         context.judge.sample(context.snapshot, context.policy_health, None, "watch")
-        return SUCCESS if self._dwell.has_lasted(context.now_s - self._began_s) else RUNNING
+        if not self._dwell.has_lasted(context.now_s - self._began_s):
+            return RUNNING
+        tripped = [reading for reading in context.snapshot.board if reading.tripped and reading.level.latches]
+        if tripped:
+            problems = [f"guard {r.id}: {r.measured:.4g} of {r.limit:.4g} {r.unit}" for r in tripped]
+            context.stage_notes += problems
+            return self.fail("; ".join(problems))
+        return SUCCESS
 
 
 class WatchPolicy(Leaf):
