@@ -120,7 +120,7 @@ def write_contract(case: Path, folder: Path) -> Path:
         "joints": _joints(spec),
         "action": _action(spec),
         "observation": _observation(spec),
-        "command": _command(spec),
+        "command": _command(case, spec),
         "golden": _golden(case, is_recurrent=bool(recurrent["states"])),
     }
     if spec["phase"]:
@@ -212,7 +212,23 @@ def _clock(phase: Mapping[str, Any], period_s: float) -> dict[str, Any]:
     return clock
 
 
-def _command(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _tracked_ratio(case: Path, axis: int) -> float:
+    """Measured over commanded, from the part of the recorded schedule that commands most of this axis alone."""
+    best = max(
+        (part for part in read_reference(case)["schedule"].values() if _commands_only(part["command"], axis)),
+        key=lambda part: part["command"][axis],
+        default=None,
+    )
+    if best is None:
+        return 1.0
+    return round(float(best["vel_mean"][("vx", "vy", "wz")[axis]]) / float(best["command"][axis]), 3)
+
+
+def _commands_only(command: Sequence[float], axis: int) -> bool:
+    return all((value > 0.0) if i == axis else (value == 0.0) for i, value in enumerate(command))
+
+
+def _command(case: Path, spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Trained ranges as stated; recommended is what the case was measured with, inside them."""
     commands = [spec["verify"]["fixed_command"], *(part["command"] for part in spec["verify"]["schedule"])]
     result: dict[str, dict[str, Any]] = {}
@@ -220,6 +236,7 @@ def _command(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         low, high = map(float, trained)
         tried = [float(command[i]) for command in commands]
         axis = {"trained": [low, high], "recommended": [max(low, min(tried)), min(high, max(tried))]}
+        axis["tracked_ratio"] = _tracked_ratio(case, i)
         if "slew_per_s" in spec["command"]:
             axis["slew_per_s"] = float(spec["command"]["slew_per_s"])
         result[_COMMAND_NAMES[name]] = axis

@@ -186,7 +186,7 @@ class CommandTracking:
             segment.count += 1
 
     def metrics(self) -> dict[str, float]:
-        """`<name>_error_max` (against what the policy did in simulation), `<name>_mean`, each segment's command and mean."""
+        """`<name>_error_max` (against the policy in simulation), `<name>_mean`, each segment's command and mean."""
         used = [segment for segment in self._segments if segment.count]
         found: dict[str, float] = {}
         if not used:

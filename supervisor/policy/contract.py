@@ -262,6 +262,8 @@ class CommandAxis:
         trained: Lowest and highest in training.
         recommended: Lowest and highest that work well; commands are kept inside.
         slew_per_s: The policy sees the command change at most this fast, from 0; None for at once.
+        tracked_ratio: Measured over commanded, as the policy did in simulation when it was evaluated: what a robot
+            is expected to do. 1 where that is not known.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -269,6 +271,7 @@ class CommandAxis:
     trained: tuple[float, float]
     recommended: tuple[float, float]
     slew_per_s: float | None = None
+    tracked_ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

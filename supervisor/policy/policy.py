@@ -104,6 +104,11 @@ class Policy:
         return self._range
 
     @property
+    def tracked_ratio(self) -> Vector:
+        """(len(command_names),) measured over commanded, as evaluated in simulation."""
+        return frozen_vector(axis.tracked_ratio for axis in self.contract.command.values())
+
+    @property
     def health(self) -> PolicyHealth:
         """What the last step said of itself; inactive before the first."""
         return self._monitor.health

@@ -140,7 +140,7 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
     control = ControlCore(config, prepared.robot.safety, port, link, recorder)
     _fill_inputs(control)
     operator = AutoOperator(link, world, journal.answered)
-    judge = StageJudge(config, prepared.policy.command_names, prepared.signature)
+    judge = StageJudge(config, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio)
     context = MissionContext(config, world.wrap_policy(policy), judge, operator)
     root = create_root(context, prepared.mission, prepared.robot.safety)
     mission = MissionCore(root, context, link)
