@@ -180,7 +180,7 @@ def _stage(stage: StageReport) -> dict[str, Any]:
 
 def _stop(stop: Stop, cause_to_command_s: float) -> dict[str, Any]:
     return {
-        "level": stop.level.name,
+        "level": (stop.first_level or stop.level).name,
         "guard": stop.guard,
         "value": plain(stop.measured),
         "limit": plain(stop.limit),
