@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def test_the_best_explanation_of_the_answers_names_joints_and_remedy(
 def test_close_explanations_are_all_given_and_equal_ones_once(robot: RobotConfig, snapshot_at: At):
     ranked = (
         Explanation(Hypothesis("encoder_offset", ("calf",), 0.3), 0.50, 0.25),
-        Explanation(Hypothesis("encoder_offset", ("calf",), 0.15), 0.51, 0.25),
+        Explanation(Hypothesis("encoder_offset", ("calf",), 0.15), 0.51, 0.22),
         Explanation(Hypothesis("motor_weak", ("calf",), 0.6), 0.52, 0.5),
         Explanation(Hypothesis("nominal"), 4.0),
     )
@@ -256,6 +257,29 @@ def test_readings_of_a_limp_robot_name_the_fault(
         assert found.joints == joints
         assert "flipped" in found.cause
         assert found.evidence["reading_rad"] == pytest.approx(1.4, abs=0.1)
+
+
+def test_readings_are_turned_back_with_each_joint_s_own_direction_gear_and_offset(
+    make_robot: Callable[..., RobotConfig],
+):
+    robot = make_robot(LEGS)
+    joints = dict(robot.joints)
+    joints["fl_calf"] = replace(joints["fl_calf"], direction=-1, gear=2.0, offset_rad=0.2)
+    joints["fl_hip"] = replace(joints["fl_hip"], offset_rad=-0.3)
+    robot = replace(robot, joints=joints)
+    tight = np.full(6, 0.01)
+    # Motor turns are direction * gear * (joint + offset) of the joint it sits on; read back as the other joint's.
+    calf_motor, hip_motor = -1 * 2.0 * (HANGING[2] + 0.2), HANGING[0] - 0.3
+    swapped = HANGING.copy()
+    swapped[0] = calf_motor + 0.3
+    swapped[2] = hip_motor / (-1 * 2.0) - 0.2
+    best = explain_pose(swapped, robot, HANGING, tight)[0]
+    assert best.hypothesis == Hypothesis("swapped_ids", ("fl_hip", "fl_calf"))
+    flipped = HANGING.copy()
+    flipped[2] = -calf_motor / (-1 * 2.0) - 0.2
+    best = explain_pose(flipped, robot, HANGING, tight)[0]
+    assert best.hypothesis == Hypothesis("sign_flip", ("fl_calf",))
+    assert best.cost < 10.0
 
 
 def test_a_clean_limp_robot_is_nominal_and_never_refused_for_its_pose(

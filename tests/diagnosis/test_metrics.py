@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from supervisor.core.command import JointCommand
 from supervisor.core.exchange import DeviceReport, DrillReport, GateCounts, PolicyHealth, Snapshot
 from supervisor.core.guard import GuardBoard, GuardReading
 from supervisor.core.levels import GuardValue, Level
@@ -89,6 +90,13 @@ def test_tracking_error_counts_driven_joints_only(robot: RobotConfig, snapshot_a
     )
     assert found["tracking_error_max_rad"] == pytest.approx(0.4)
     assert found["tracking_error_rms_rad"] == pytest.approx(np.sqrt((0.09 + 0.16) / 2))
+    limp = JointCommand(np.zeros(3), np.zeros(3), np.array([35.0, 0.0, 35.0]), np.zeros(3), np.zeros(3))
+    found = measure(
+        robot,
+        [snapshot_at(t, position_rad=np.array([0.3, -0.4, 2.0]), motor_status=status, applied=limp) for t in ticks(3)],
+        idle,
+    )
+    assert found["tracking_error_max_rad"] == pytest.approx(0.3)
     off = measure(robot, [snapshot_at(t, motor_status=np.ones(3, np.int64)) for t in ticks(3)], idle)
     assert "tracking_error_max_rad" not in off
 
