@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Generator
@@ -13,6 +14,9 @@ from typing import Annotated
 import typer
 
 from supervisor.core.errors import ConfigError, HandrailError, PolicyError, Problem, RefusedError
+
+# Our matrices are small: a second BLAS thread costs more than it gives, and tens of milliseconds on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 10
