@@ -27,6 +27,12 @@ from typing import Any
 
 import yaml
 
+from drivers.sim.variation import CAMPAIGN
+from supervisor.core.robot_file import load_robot
+from supervisor.runtime.app import RunOptions, run_mission
+from supervisor.runtime.locate import find_mission, find_robot
+from supervisor.runtime.progress import SilentProgress
+
 ROBOT = "pup"
 POLICY = "pup_walk"
 LARGEST_GAIN = 0.1
@@ -84,7 +90,7 @@ class Verdict:
 
 def draw_faults(count: int, seed: int, joints: Sequence[str], bus_of: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Random single faults, kinds in turn so that each is tried equally often."""
-    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    rng = random.Random(seed)
     pairs = list(itertools.combinations(joints, 2))
     buses = sorted(set(bus_of.values()))
     for _, kind in zip(range(count), itertools.cycle(KINDS), strict=False):
@@ -104,10 +110,6 @@ def draw_faults(count: int, seed: int, joints: Sequence[str], bus_of: dict[str, 
 
 def run_case(case: Case, mission: str, folder: str) -> Verdict:
     """Run one case in this process."""
-    from drivers.sim.variation import CAMPAIGN
-    from supervisor.runtime.app import RunOptions, run_mission
-    from supervisor.runtime.progress import SilentProgress
-
     started_s = time.perf_counter()
     script = None
     if case.fault is not None:
@@ -151,8 +153,6 @@ def _names_right_joint(case: Case, joints: tuple[str, ...]) -> bool:
 
 def short_mission(folder: Path) -> Path:
     """The default mission up to the last stage with an action gain of at most `LARGEST_GAIN`."""
-    from supervisor.runtime.locate import find_mission
-
     content = yaml.safe_load(find_mission("deployment").read_text(encoding="utf-8"))
     content["stages"] = [stage for stage in content["stages"] if stage["knobs"]["action_gain"] <= LARGEST_GAIN]
     path = folder / "until_ten_percent.yaml"
@@ -207,9 +207,6 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
     arguments = parser.parse_args()
-    from supervisor.core.robot_file import load_robot
-    from supervisor.runtime.locate import find_robot
-
     config = load_robot(find_robot(ROBOT)).config
     bus_of = {name: joint.motor.bus for name, joint in config.joints.items()}
     faults = list(draw_faults(arguments.faults, arguments.seed, config.order.names, bus_of))
