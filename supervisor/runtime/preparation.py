@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TextIO, TypeVar
 
 from drivers.registry import MOTOR_MAKES, wiring_problems
+from drivers.sim.fault_kinds import FaultScript
+from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
 from supervisor.core.errors import ConfigError, Problem, RefusedError
+from supervisor.core.loading import load_yaml
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_file import Robot, load_robot
 from supervisor.diagnosis.signature import Signature, load_signature, robot_hash
@@ -19,6 +22,7 @@ from supervisor.policy.policy import Policy, load_policy
 from supervisor.runtime.locate import config_root, find_mission, find_policy, find_robot
 from supervisor.safety.board import board_problems
 from trees.missions.loader import load_mission
+from trees.missions.root import create_root
 from trees.missions.schema import Mission
 
 SIGNATURE_FILE = "signature.npz"
@@ -41,6 +45,7 @@ class Prepared:
         mission_path: Its file.
         signature: The robot's signature, None where none was made or the robot has changed since.
         remarks: What is allowed but worth knowing.
+        faults: The fault script, None for none.
     """
 
     robot: Robot
@@ -50,9 +55,18 @@ class Prepared:
     mission_path: Path
     signature: Signature | None
     remarks: tuple[str, ...]
+    faults: FaultScript | None = None
 
 
-def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock) -> Prepared:
+@dataclass(frozen=True, slots=True)
+class _MissionFile:
+    """A mission that has passed its checks, and where it stands."""
+
+    path: Path
+    content: Mission
+
+
+def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock, fault: Path | None = None) -> Prepared:
     """Read and check everything.
 
     Args:
@@ -60,31 +74,29 @@ def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock) 
         policy_name: The policy.
         mission_name: The mission.
         clock: What the policy measures its steps with.
+        fault: Fault script, None for none.
 
     Raises:
         ConfigError: Every problem of every file.
         RefusedError: The files are sound, but the wiring they describe cannot work.
     """
     problems: list[Problem] = []
-    robot_path = _collect(problems, lambda: find_robot(robot_name))
-    robot = None if robot_path is None else _collect(problems, lambda: load_robot(robot_path))
-    mission_path = _collect(problems, lambda: find_mission(mission_name))
-    safety = None if robot is None else robot.safety
-    mission = None if mission_path is None else _collect(problems, lambda: load_mission(mission_path, safety))
+    robot = _read_robot(problems, robot_name)
+    mission = _read_mission(problems, mission_name, robot)
     policy_path = _collect(problems, lambda: find_policy(policy_name))
     policy = None
     if robot is not None and policy_path is not None:
         limits = gain_limits(robot.config)
         policy = _collect(problems, lambda: load_policy(policy_path, robot.config, clock=clock, gain_limits=limits))
-    if robot is not None:
-        problems += board_problems(robot.safety, str(robot.safety_path))
-    if problems or robot is None or policy is None or mission is None or policy_path is None or mission_path is None:
+    faults = None if fault is None else _collect(problems, lambda: _read_faults(fault, robot, mission))
+    signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
+    if problems or robot is None or policy is None or mission is None or policy_path is None or signed is None:
         raise ConfigError(problems)
     reasons = wiring_problems(robot.config)
     if reasons:
         raise RefusedError(reasons)
-    signature, remarks = read_signature(robot)
-    return Prepared(robot, policy, policy_path, mission, mission_path, signature, remarks)
+    signature, remarks = signed
+    return Prepared(robot, policy, policy_path, mission.content, mission.path, signature, remarks, faults)
 
 
 def gain_limits(robot: RobotConfig) -> dict[str, GainLimits]:
@@ -132,29 +144,26 @@ def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> li
         RefusedError: The wiring cannot work.
     """
     from supervisor.core.clock import WallClock  # noqa: PLC0415
-    from trees.missions.root import create_root  # noqa: PLC0415
 
-    if policy_name is None:
-        robot = load_robot(find_robot(robot_name))
-        problems = tuple(board_problems(robot.safety, str(robot.safety_path)))
-        if problems:
-            raise ConfigError(problems)
-        reasons = wiring_problems(robot.config)
-        if reasons:
-            raise RefusedError(reasons)
-        mission = load_mission(find_mission(mission_name), robot.safety)
-        create_root(None, mission, robot.safety)
-        _, remarks = read_signature(robot)
-        return [*_facts(robot, mission), *remarks]
-    prepared = prepare(robot_name, policy_name, mission_name, WallClock())
-    create_root(None, prepared.mission, prepared.robot.safety)
-    errors = prepared.policy.golden_errors()
-    golden = f"{len(errors)} golden pairs, largest error {max(errors):.2e}" if errors else "no golden pairs"
-    return [
-        *_facts(prepared.robot, prepared.mission),
-        f"policy {prepared.policy.contract.name}: {golden}",
-        *prepared.remarks,
-    ]
+    if policy_name is not None:
+        prepared = prepare(robot_name, policy_name, mission_name, WallClock())
+        errors = prepared.policy.golden_errors()
+        golden = f"{len(errors)} golden pairs, largest error {max(errors):.2e}" if errors else "no golden pairs"
+        return [
+            *_facts(prepared.robot, prepared.mission),
+            f"policy {prepared.policy.contract.name}: {golden}",
+            *prepared.remarks,
+        ]
+    problems: list[Problem] = []
+    robot = _read_robot(problems, robot_name)
+    mission = _read_mission(problems, mission_name, robot)
+    signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
+    if problems or robot is None or mission is None or signed is None:
+        raise ConfigError(problems)
+    reasons = wiring_problems(robot.config)
+    if reasons:
+        raise RefusedError(reasons)
+    return [*_facts(robot, mission.content), *signed[1]]
 
 
 def make_robot(
@@ -226,7 +235,10 @@ def write_signature(robot_name: str, processes: int, stream: TextIO, *, healthy_
         robot, simulate_answers, workers=processes or None, progress=progress, healthy_only=healthy_only
     )
     path = signature_path(robot)
-    save_signature(path, signature)
+    try:
+        save_signature(path, signature)
+    except OSError as error:
+        raise ConfigError([Problem(str(path), None, "", error.strerror or str(error), "a file to write")]) from None
     return f"wrote {path}: {len(signature.hypotheses)} hypotheses, {path.stat().st_size / 1000:.0f} kB"
 
 
@@ -238,6 +250,34 @@ def _facts(robot: Robot, mission: Mission) -> list[str]:
         f"safety {robot.safety_path.name}: {len(robot.safety.guards)} guards",
         f"mission {mission.name}: {len(mission.stages)} stages",
     ]
+
+
+def _read_robot(problems: list[Problem], name: str) -> Robot | None:
+    """The robot and its guards, or their problems."""
+    path = _collect(problems, lambda: find_robot(name))
+    robot = None if path is None else _collect(problems, lambda: load_robot(path))
+    if robot is not None:
+        problems += board_problems(robot.safety, str(robot.safety_path))
+    return robot
+
+
+def _read_mission(problems: list[Problem], name: str, robot: Robot | None) -> _MissionFile | None:
+    """The mission, or its problems; with the robot's guards also those of the tree that is made of them."""
+    path = _collect(problems, lambda: find_mission(name))
+    safety = None if robot is None else robot.safety
+    mission = None if path is None else _collect(problems, lambda: load_mission(path, safety))
+    if path is None or mission is None:
+        return None
+    if safety is not None:
+        _collect(problems, lambda: create_root(None, mission, safety))
+    return _MissionFile(path, mission)
+
+
+def _read_faults(path: Path, robot: Robot | None, mission: _MissionFile | None) -> FaultScript:
+    """A fault script; where robot or mission could not be read, its names cannot be checked, but all else is."""
+    if robot is None or mission is None:
+        return load_yaml(path, FaultScript)
+    return load_faults(path, robot.config, [stage.name for stage in mission.content.stages])
 
 
 def _collect(problems: list[Problem], read: Callable[[], T]) -> T | None:
