@@ -91,12 +91,14 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
         RefusedError: Nothing was energised, for the reasons given.
     """
     try:
-        return _run(options, progress)
+        # From the first: an interrupt while files are read is kept, and ends the run in its first cycle.
+        with Interrupts() as interrupts:
+            return _run(options, progress, interrupts)
     finally:
         progress.close()
 
 
-def _run(options: RunOptions, progress: Progress) -> RunResult:
+def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> RunResult:
     if options.mode != "sim":
         reason = (
             f"--{options.mode.replace('_', '-')} needs control in a process of its own and an operator at hand, "
@@ -104,22 +106,18 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
         )
         raise RefusedError([reason])
     from drivers.robot_io import RobotIO  # noqa: PLC0415
-    from drivers.sim.faults import load_faults  # noqa: PLC0415
     from drivers.sim.world import SimulatedWorld  # noqa: PLC0415
     from supervisor.runtime.lockstep import PROCESS_FAULTS, LockstepRun, Loops  # noqa: PLC0415
 
     clock = VirtualClock(START_S)
-    prepared = prepare(options.robot, options.policy, options.mission, clock)
+    prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
     _require_signature(prepared)
     config = prepared.robot.config
-    faults = None
-    if options.fault is not None:
-        faults = load_faults(options.fault, config, [stage.name for stage in prepared.mission.stages])
     cycles_per_tick = _cycles_per_tick(config.control_hz, prepared.policy.period_s)
     world = SimulatedWorld(
         prepared.robot,
         seed=options.seed,
-        faults=faults,
+        faults=prepared.faults,
         variation=options.variation,
         process_faults=PROCESS_FAULTS,
         start_s=START_S,
@@ -158,38 +156,37 @@ def _run(options: RunOptions, progress: Progress) -> RunResult:
         mission_limit_s=prepared.mission.timeout_s,
     )
     failure = ""
-    with Interrupts() as interrupts:
-        run = LockstepRun(loops, interrupts, None if options.fast else _pacer())
-        try:
-            run.run()
-        except HandrailError as error:
-            failure = str(error)
-            control.cut(clock.now_s())
-        except Exception as error:  # noqa: BLE001 - whatever broke, the motors go off and the record is closed
-            _LOG.exception("the run broke")
-            failure = f"{type(error).__name__}: {error}"
-            control.cut(clock.now_s())
-        mission.stop()
-        recorder.close()
-        port.close()
-        closing = Closing(
-            options=options,
-            prepared=prepared,
-            folder=folder,
-            control=control,
-            context=context,
-            judge=judge,
-            last=link.snapshot(),
-            witness=run.witness,
-            fault_name=port.fault_name,
-            policy_durations=policy.durations,
-            tick_durations=run.tick_durations,
-            has_moved=run.has_moved,
-            was_interrupted=run.was_interrupted,
-            failure=failure or mission.failure or ("the run took too long" if run.ran_out_of_time else ""),
-            drawing=root,
-        )
-        document = close_run(closing, log, clock.now_s())
+    run = LockstepRun(loops, interrupts, None if options.fast else _pacer())
+    try:
+        run.run()
+    except HandrailError as error:
+        failure = str(error)
+        _cut(control, clock.now_s())
+    except Exception as error:  # noqa: BLE001 - whatever broke, the motors go off and the record is closed
+        _LOG.exception("the run broke")
+        failure = f"{type(error).__name__}: {error}"
+        _cut(control, clock.now_s())
+    mission.stop()
+    recorder.close()
+    port.close()
+    closing = Closing(
+        options=options,
+        prepared=prepared,
+        folder=folder,
+        control=control,
+        context=context,
+        judge=judge,
+        last=link.snapshot(),
+        witness=run.witness,
+        fault_name=port.fault_name,
+        policy_durations=policy.durations,
+        tick_durations=run.tick_durations,
+        has_moved=run.has_moved,
+        was_interrupted=run.was_interrupted,
+        failure=failure or mission.failure or ("the run took too long" if run.ran_out_of_time else ""),
+        drawing=root,
+    )
+    document = close_run(closing, log, clock.now_s())
     return RunResult(document["exit_code"], folder.path, document)
 
 
@@ -260,6 +257,14 @@ def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: R
         log.append(EventKind.NOTE, START_S, remark)
 
 
+def _cut(control: ControlCore, now_s: float) -> None:
+    """Switch the motors off; whatever broke may stand in the way, and must not keep the record from being closed."""
+    try:
+        control.cut(now_s)
+    except Exception:  # noqa: BLE001
+        _LOG.exception("the motors were not told to switch off; their own command timeout does it")
+
+
 def _fill_inputs(control: ControlCore) -> None:
     """What the guards cannot measure in lockstep, because it cannot happen there."""
     inputs = control.inputs
@@ -270,15 +275,17 @@ def _fill_inputs(control: ControlCore) -> None:
     inputs.hashes_match = True
 
 
-def _pacer() -> Callable[[float], None]:
+def _pacer(
+    timer_s: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> Callable[[float], None]:
     """Sleeps until the wall clock has gone as far as the virtual one; never tries to catch up a late cycle."""
-    started_s = time.monotonic()
+    started_s = timer_s()
 
     def pace(now_s: float) -> None:
         nonlocal started_s
-        late_s = time.monotonic() - started_s - now_s
+        late_s = timer_s() - started_s - now_s
         if late_s < 0.0:
-            time.sleep(-late_s)
+            sleep(-late_s)
         else:
             started_s += late_s
 
