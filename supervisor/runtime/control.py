@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 
-from supervisor.core.exchange import DeviceReport, Snapshot
+from supervisor.core.exchange import DeviceReport, MissionOutput, Snapshot
 from supervisor.core.levels import OperatorAction
 from supervisor.core.ports import Link, RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
+from supervisor.core.state import RobotState
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.safety.buses import BusMonitor
 from supervisor.safety.core import SafetyCore
+from supervisor.safety.decision import Decision
 from supervisor.safety.inputs import GuardInputs
 
 STATISTICS_CYCLES = 10
@@ -104,15 +106,7 @@ class ControlCore:
             buses=self._statistics,
         )
         self._link.post_snapshot(snapshot)
-        proposal = None if output is None else output.proposal
-        self._recorder.append(
-            state,
-            decision.board,
-            decision.actuation,
-            decision.arming,
-            None if proposal is None else proposal.command.position_rad,
-            self._cycle_us,
-        )
+        self._record(state, decision, output)
         self._cycle += 1
         elapsed_s = self._timer_s() - started_s
         self._cycle_us = elapsed_s * 1e6
@@ -125,6 +119,20 @@ class ControlCore:
         """Switch every motor off now, outside a cycle: for a program that is about to end in an error."""
         decision = self._safety.step(self.inputs, (OperatorAction.CUT,), None, now_s)
         self._port.write(decision.actuation, now_s)
+        if self.inputs.state is not None:  # what was written belongs in the record, with the newest there is to it
+            self._record(self.inputs.state, decision, None)
+
+    def _record(self, state: RobotState, decision: Decision, output: MissionOutput | None) -> None:
+        """Keep what was measured, judged, proposed and written."""
+        proposal = None if output is None else output.proposal
+        self._recorder.append(
+            state,
+            decision.board,
+            decision.actuation,
+            decision.arming,
+            None if proposal is None else proposal.command.position_rad,
+            self._cycle_us,
+        )
 
     def _advance_inventory(self, now_s: float) -> None:
         """Carry an inventory on a little in each cycle: a device may take its time, the loop may not."""
