@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.core.exchange import GateCounts, MissionOutput, Snapshot
+from supervisor.core.exchange import DeviceReport, DrillReport, GateCounts, MissionOutput, Snapshot
 from supervisor.core.guard import GuardReading
 from supervisor.core.levels import ArmingState, Level
 from supervisor.core.ports import Prompt
@@ -30,8 +30,8 @@ class Journal:
         self._refusals: tuple[str, ...] = ()
         self._has_stop = False
         self._request_number = 0
-        self._inventory_known = False
-        self._drill_known = False
+        self._inventory: tuple[DeviceReport, ...] = ()
+        self._drill: DrillReport | None = None
         self._gate = GateCounts()
         self._gate_due_s = 0.0
         self._stage = ""
@@ -108,15 +108,18 @@ class Journal:
         self._tripped = frozenset(tripped)
 
     def _observe_results(self, snapshot: Snapshot, now_s: float) -> None:
-        if snapshot.inventory and not self._inventory_known:
-            self._inventory_known = True
+        # A stage that is tried again asks again; each answer is an object of its own, even where it says the same.
+        if snapshot.inventory is not self._inventory:
+            self._inventory = snapshot.inventory
             for device in snapshot.inventory:
                 state = "; ".join(device.problems) or "ok"
                 self._log.append(
                     EventKind.REQUEST_RESULT, now_s, f"{device.name} on {device.bus}: {state}", dict(device.facts)
                 )
-        if snapshot.drill is not None and not self._drill_known:
-            self._drill_known = True
+        if snapshot.drill is not self._drill:
+            self._drill = snapshot.drill
+            if snapshot.drill is None:
+                return
             text = "drill passed" if snapshot.drill.passed else "drill failed: " + "; ".join(snapshot.drill.problems)
             self._write(EventKind.REQUEST_RESULT, now_s, f"{text}; off after {snapshot.drill.off_after_s:.3f} s")
 
