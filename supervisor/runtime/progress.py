@@ -9,6 +9,7 @@ from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from supervisor.core.exchange import Snapshot
@@ -88,8 +89,8 @@ class TerminalProgress:
             return
         self._next_s = wall_s + REFRESH_S
         table = Table.grid(padding=(0, 2))
-        table.add_row("stage", f"[bold]{stage or '-'}[/]", f"{now_s:.1f} s")
-        table.add_row("waits for", waiting_for or "-", f"{left_s:.0f} s left" if math.isfinite(left_s) else "")
+        table.add_row("stage", f"[bold]{escape(stage) or '-'}[/]", f"{now_s:.1f} s")
+        table.add_row("waits for", escape(waiting_for) or "-", f"{left_s:.0f} s left" if math.isfinite(left_s) else "")
         table.add_row("robot", snapshot.arming.value, f"level {snapshot.level.name}")
         for name, measured, margin in closest_guards(snapshot):
             table.add_row("guard", f"{name} {measured}", f"{margin:.0%} left")
