@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from supervisor.core.errors import ConfigError, HandrailError, PolicyError, Problem, RefusedError
+from supervisor.core.errors import ConfigError, HandrailError, PolicyError, Problem, RecordError
 
 # Our matrices are small: a second BLAS thread costs more than it gives, and tens of milliseconds on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -37,17 +38,20 @@ MissionOption = Annotated[str, typer.Option("--mission", metavar="MISSION", help
 
 @contextmanager
 def _exit_codes() -> Generator[None]:
-    """Turn our errors into messages and exit codes."""
+    """Turn errors into messages and exit codes. What breaks in motion is told by the run's own exit code."""
     try:
         yield
+    except typer.Exit:
+        raise
     except (ConfigError, PolicyError) as error:
         typer.echo(f"handrail: {error}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    except RefusedError as error:
+    except HandrailError as error:  # a bus, a record or a simulation that cannot begin: nothing was energised
         typer.echo(f"handrail: {error}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
-    except HandrailError as error:
-        typer.echo(f"handrail: {error}", err=True)
+    except Exception:  # noqa: BLE001 - a mistake of ours: the traceback is what a report of it needs
+        traceback.print_exc()
+        typer.echo("handrail: internal error; please report it with the lines above", err=True)
         raise typer.Exit(EXIT_INTERNAL) from None
 
 
@@ -134,14 +138,22 @@ def tree(
         if output is None:
             typer.echo(text)
         else:
-            output.write_text(text, encoding="utf-8")
+            try:
+                output.write_text(text, encoding="utf-8")
+            except OSError as error:
+                found = error.strerror or str(error)
+                raise ConfigError([Problem("--output", None, str(output), found, "a file to write")]) from None
 
 
 @app.command()
 def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
     """Tell what happened in a run and why."""
     with _exit_codes():
-        _print_report(run_folder)
+        try:
+            _print_report(run_folder)
+        except RecordError as error:
+            typer.echo(f"handrail: {error}", err=True)
+            raise typer.Exit(EXIT_USAGE) from None
 
 
 @app.command()
