@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from tests.drivers.vector_adapters import PROTOCOLS, UnknownOperationError
+from tests.drivers.vector_adapters import UnknownOperationError, protocols
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_FOLDER = ROOT / "tests" / "data" / "vectors"
 SHARED_FOLDER = ROOT.parent / "shared" / "vectors"
+PROTOCOLS = protocols()
 
 
 def folders() -> list[Path]:
