@@ -7,8 +7,10 @@ from enum import Enum
 
 from supervisor.core.joints import Vector
 from supervisor.core.levels import Level
+from supervisor.core.quick import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class JointCommand:
     """One impedance command per joint: torque = kp (position - q) + kd (velocity - dq) + torque.
@@ -28,6 +30,7 @@ class JointCommand:
     torque_nm: Vector
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A joint command that the mission would like to see executed. Not a command until the gate says so.
@@ -62,6 +65,7 @@ class Drive(Enum):
     """Clear latched motor faults; never enables."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Actuation:
     """The one thing written in a cycle. Only the gate makes these.

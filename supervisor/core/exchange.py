@@ -13,6 +13,7 @@ from enum import Enum
 from supervisor.core.command import JointCommand, Proposal
 from supervisor.core.guard import GuardBoard
 from supervisor.core.levels import ArmingState, Level
+from supervisor.core.quick import quickly_made
 from supervisor.core.state import BusStatistics, RobotState
 
 
@@ -31,6 +32,7 @@ class Knobs:
     speed_fraction: float = 1.0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class PolicyHealth:
     """What one policy step said of itself; the guards judge it in the control loop.
@@ -186,6 +188,7 @@ class GateCounts:
     rejected: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What the mission sees of the control loop. One object, made anew each control cycle.

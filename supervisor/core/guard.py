@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from supervisor.core.levels import GuardValue, Level
+from supervisor.core.quick import quickly_made
 
 ClearRule = Literal["automatic", "operator", "never"]
 
@@ -50,6 +51,7 @@ class GuardRow:
     derived: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class GuardReading:
     """What one guard found in one cycle.
@@ -87,6 +89,7 @@ class GuardReading:
         return self.margin / self.limit if self.limit > 0.0 else float("nan")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class GuardBoard:
     """All guards of one cycle, in the order they were declared.

@@ -74,9 +74,9 @@ class MotorConfig:
     Attributes:
         make: Folder under `drivers/can` or `drivers/serial`.
         model: Row of the make's table.
-        bus: Name of a bus of this robot.
+        bus: Name of a bus of this robot, of the kind that the make needs.
         id: Identifier the motor listens to.
-        feedback_id: Identifier it answers with.
+        feedback_id: Identifier it answers with, for makes where that can be set; 0 for the others.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -85,7 +85,7 @@ class MotorConfig:
     model: str
     bus: str
     id: int
-    feedback_id: int
+    feedback_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

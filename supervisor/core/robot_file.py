@@ -94,6 +94,8 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
         if not isinstance(bus, CanBusConfig):
             yield wrong((*here, "motor", "bus"), joint.motor.bus, f"a CAN bus of this file: {_names(robot, 'can')}")
         for key, identifier in (("id", joint.motor.id), ("feedback_id", joint.motor.feedback_id)):
+            if key == "feedback_id" and identifier == 0:
+                continue  # the make has none
             slot = (joint.motor.bus, key, identifier)
             if slot in seen:
                 yield wrong((*here, "motor", key), identifier, f"one motor per {key}; {seen[slot]} has it already")

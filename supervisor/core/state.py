@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supervisor.core.joints import JointOrder, Vector
+from supervisor.core.quick import quickly_made
 
 NEVER_S = float("-inf")
 """The stamp of a reading that has never arrived: its age is infinite."""
@@ -24,6 +25,7 @@ class MotorStatus(IntEnum):
     FAULT = 3
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ImuReading:
     """One sample of the inertial unit, already turned into the base frame by the mounting rotation.
@@ -49,6 +51,7 @@ class ImuReading:
     warning: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class BaseVelocity:
     """Linear velocity of the base from an estimator (in simulation: from the plant).
@@ -62,6 +65,7 @@ class BaseVelocity:
     stamp_s: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RobotState:
     """Everything measured up to `now_s`. Arrays are read-only, one value per joint of `order`.
