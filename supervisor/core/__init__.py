@@ -11,6 +11,7 @@ exchange   what crosses the link between the control and the mission loop
 moves      minimum-jerk paths and the plan of single-joint moves
 signature  the faults a signature tells apart, and the recordings it is made from
 report     what a stage measured, and what a failure means
+quick      frozen dataclasses made in less than half the time
 ports      the small protocols that leaves and loops are built against
 robot      the robot file, as frozen values
 safety     the safety file, as frozen values

@@ -8,8 +8,10 @@ from supervisor.core.command import Actuation
 from supervisor.core.exchange import DrillReport, GateCounts, Stop
 from supervisor.core.guard import GuardBoard
 from supervisor.core.levels import ArmingState, Level
+from supervisor.core.quick import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the safety core decided in one cycle.
