@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from supervisor.core.clock import Clock, WallClock
 from supervisor.core.command import JointCommand
-from supervisor.core.errors import ConfigError, PolicyError
+from supervisor.core.errors import ConfigError, PolicyError, Problem
 from supervisor.core.exchange import PolicyHealth
 from supervisor.core.joints import Vector, frozen_vector
+from supervisor.core.loading import Document
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import RobotState
 from supervisor.policy.action import ActionDecoder, predicted_torque
@@ -51,7 +52,23 @@ def load_policy(
     problems = check_contract(contract, document, model.facts, robot, gain_limits)
     if problems:
         raise ConfigError(problems)
-    return Policy(contract, model, robot, clock or WallClock())
+    policy = Policy(contract, model, robot, clock or WallClock())
+    problems = list(_golden_problems(policy, document))
+    if problems:
+        raise ConfigError(problems)
+    return policy
+
+
+def _golden_problems(policy: Policy, document: Document) -> Iterator[Problem]:
+    """Golden pairs that the network does not reproduce: it is not the network that the contract was written for."""
+    golden = policy.contract.golden
+    if golden is None:
+        return
+    for i, error in enumerate(policy.golden_errors()):
+        if not error <= golden.tolerance:
+            yield document.problem(
+                ("golden", "pairs", i), f"an action that is {error:.3g} away", f"at most {golden.tolerance:g}"
+            )
 
 
 class Policy:

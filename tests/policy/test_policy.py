@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from supervisor.core.clock import VirtualClock
-from supervisor.core.errors import PolicyError
+from supervisor.core.errors import ConfigError, PolicyError
 from supervisor.core.joints import JointOrder, frozen_vector
 from supervisor.core.ports import PolicyPort
 from supervisor.policy.policy import Policy, load_policy
@@ -60,8 +60,8 @@ def test_the_shipped_golden_pairs_are_met(walker):
 
 def test_golden_pairs_notice_another_network(tmp_path):
     golden = {"tolerance": 1e-4, "pairs": [{"observation": [1.0, 0.0, 0.0], "action": [0.5, 0.0]}]}
-    policy = small_policy(tmp_path, [[0.75, 0.0], [0, 0], [0, 0]], golden=golden)
-    assert policy.golden_errors() == pytest.approx((0.25,))
+    with pytest.raises(ConfigError, match=r"golden\.pairs\[0\]: found an action that is 0\.25 away"):
+        small_policy(tmp_path, [[0.75, 0.0], [0, 0], [0, 0]], golden=golden)
 
 
 def test_a_golden_pair_is_met_through_the_whole_step_from_raw_state(walker):
