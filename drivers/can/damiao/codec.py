@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from drivers.bus import Frame
@@ -22,12 +21,13 @@ from drivers.can.damiao.tables import (
     TIMEOUT_COUNT_S,
     UINT32_REGISTERS,
 )
+from drivers.can.impedance import MIT_DISABLE, MIT_ENABLE, MIT_SET_ZERO, TOP_12, TOP_16
 from drivers.devices import MotorModel
 from supervisor.core.errors import EncodeError, FrameError
 
-ENABLE: Final = bytes.fromhex("fffffffffffffffc")
-DISABLE: Final = bytes.fromhex("fffffffffffffffd")
-SET_ZERO: Final = bytes.fromhex("fffffffffffffffe")
+ENABLE: Final = MIT_ENABLE
+DISABLE: Final = MIT_DISABLE
+SET_ZERO: Final = MIT_SET_ZERO
 CLEAR_ERROR: Final = bytes.fromhex("fffffffffffffffb")
 
 READ: Final = 0x33
@@ -35,18 +35,6 @@ WRITE: Final = 0x55
 STORE: Final = 0xAA
 POLL: Final = 0xCC
 OPERATIONS: Final = {READ: "read", WRITE: "write", STORE: "store"}
-
-RANGE_SLACK: Final = 1e-9
-"""Of a range: what converting between joint and motor may add by rounding at a limit. Far below one count."""
-
-TOP_16: Final = (1 << 16) - 1
-TOP_12: Final = (1 << 12) - 1
-COMMAND_TOPS: Final = (TOP_16, TOP_12, TOP_12, TOP_12, TOP_12)
-COMMAND_SHIFTS: Final = (48, 36, 24, 12, 0)
-"""Largest count and place of each field of an MIT command: position, velocity, kp, kd, torque."""
-
-_FIELDS: Final = ("position", "velocity", "kp", "kd", "torque")
-_UNITS: Final = ("rad", "rad/s", "N·m/rad", "N·m·s/rad", "N·m")
 
 
 class MotorFeedback(NamedTuple):
@@ -82,38 +70,6 @@ class RegisterReply(NamedTuple):
     operation: int
     register: int
     value: int | float
-
-
-def command_ranges(model: MotorModel) -> tuple[tuple[float, float], ...]:
-    """Lowest and highest value of each field of an MIT command: position, velocity, kp, kd, torque."""
-    return (
-        (-model.position_max_rad, model.position_max_rad),
-        (-model.velocity_max_rad_per_s, model.velocity_max_rad_per_s),
-        (0.0, model.kp_max_nm_per_rad),
-        (0.0, model.kd_max_nm_s_per_rad),
-        (-model.torque_max_nm, model.torque_max_nm),
-    )
-
-
-def encode_mit(model: MotorModel, values: Sequence[float]) -> bytes:
-    """Encode one MIT command.
-
-    Args:
-        model: Wire ranges of the motor.
-        values: Position (rad), velocity (rad/s), kp (N·m/rad), kd (N·m·s/rad), torque (N·m); motor frame.
-
-    Raises:
-        EncodeError: A value is not finite, or outside the motor's range.
-    """
-    word = 0
-    for field, (value, (low, high)) in enumerate(zip(values, command_ranges(model), strict=True)):
-        slack = RANGE_SLACK * (high - low)
-        if not low - slack <= value <= high + slack:
-            raise EncodeError(
-                f"{_FIELDS[field]} {value} {_UNITS[field]} outside the range of {model.name}, {low:g} to {high:g}"
-            )
-        word |= int((value - low) * COMMAND_TOPS[field] / (high - low)) << COMMAND_SHIFTS[field]
-    return word.to_bytes(8, "big")
 
 
 def encode_position_velocity(position_rad: float, velocity_limit_rad_per_s: float) -> bytes:

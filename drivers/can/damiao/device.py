@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from drivers.bus import CanBus, Frame
 from drivers.can.damiao import codec
-from drivers.can.damiao.batch import FeedbackBatch, MitBatch
+from drivers.can.damiao.batch import FeedbackBatch
 from drivers.can.damiao.inventory import Request, await_feedback, probe_motor
 from drivers.can.damiao.tables import BROADCAST_ID, STATUS_DISABLED, STATUS_ENABLED
+from drivers.can.impedance import MitBatch
 from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError

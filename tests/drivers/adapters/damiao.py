@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from drivers.bus import Frame
+from drivers.can import impedance
 from drivers.can.damiao import codec as damiao
-from drivers.can.damiao.batch import FeedbackBatch, MitBatch
+from drivers.can.damiao.batch import FeedbackBatch
+from drivers.can.impedance import MitBatch
 from drivers.devices import MotorModel
 from supervisor.core.errors import EncodeError
 from tests.drivers.vector_adapters import (
@@ -45,16 +47,16 @@ def check_mit_command(case: Case) -> None:
     inputs = case["inputs"]
     model = damiao_model(inputs)
     given = [number(inputs[key]) for key in ("pos_rad", "vel_rad_s", "kp", "kd", "tau_nm")]
-    ranges = damiao.command_ranges(model)
+    ranges = impedance.command_ranges(model)
     values = [clipped(value, low, high) for value, (low, high) in zip(given, ranges, strict=True)]
     if "frame" not in case or not all(math.isfinite(value) for value in given):
         with pytest.raises(EncodeError):
-            damiao.encode_mit(model, given)
+            impedance.encode_mit(model, given)
         return
     if values != given:
         with pytest.raises(EncodeError):
-            damiao.encode_mit(model, given)
-    data = damiao.encode_mit(model, values)
+            impedance.encode_mit(model, given)
+    data = impedance.encode_mit(model, values)
     batch = MitBatch([model, model])
     assert batch.encode(np.array([values, values]).T) == data + data
     assert batch.all_valid

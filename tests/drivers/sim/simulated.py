@@ -13,11 +13,11 @@ from drivers.can.damiao.codec import (
     ENABLE,
     MotorFeedback,
     decode_feedback,
-    encode_mit,
     make_poll,
     make_set_timeout,
 )
 from drivers.can.damiao.tables import BROADCAST_ID, MODELS
+from drivers.can.impedance import encode_mit
 from drivers.imu.hipnuc.codec import FrameParser, Hi91, decode_packets
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.variation import Variation

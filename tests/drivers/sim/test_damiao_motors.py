@@ -11,7 +11,6 @@ from drivers.can.damiao.codec import (
     SET_ZERO,
     decode_feedback,
     decode_register_reply,
-    encode_mit,
     make_poll,
     make_register_read,
     make_register_write,
@@ -19,6 +18,7 @@ from drivers.can.damiao.codec import (
     make_store,
 )
 from drivers.can.damiao.tables import MODELS
+from drivers.can.impedance import encode_mit
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.damiao import DamiaoMotors
 from supervisor.core.errors import SimulationError

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.can import impedance
 from drivers.can.damiao import codec
 from drivers.can.damiao.tables import MODELS
 from supervisor.core.errors import EncodeError, FrameError
@@ -20,7 +21,7 @@ FIELDS = range(5)
 @st.composite
 def commands(draw: st.DrawFn):
     model = draw(models)
-    return model, [draw(st.floats(low, high)) for low, high in codec.command_ranges(model)]
+    return model, [draw(st.floats(low, high)) for low, high in impedance.command_ranges(model)]
 
 
 def unpack(data: bytes) -> list[int]:
@@ -29,15 +30,15 @@ def unpack(data: bytes) -> list[int]:
 
 
 def test_a_command_without_anything_is_mid_scale() -> None:
-    assert codec.encode_mit(DM8009, ZERO).hex() == "7fff7ff0000007ff"
+    assert impedance.encode_mit(DM8009, ZERO).hex() == "7fff7ff0000007ff"
 
 
 @given(commands())
 def test_a_command_comes_back_within_one_count(given_command) -> None:
     model, values = given_command
-    counts = unpack(codec.encode_mit(model, values))
+    counts = unpack(impedance.encode_mit(model, values))
     for value, count, (low, high), top in zip(
-        values, counts, codec.command_ranges(model), (65535, 4095, 4095, 4095, 4095), strict=True
+        values, counts, impedance.command_ranges(model), (65535, 4095, 4095, 4095, 4095), strict=True
     ):
         step = (high - low) / top
         assert low + count * step <= value + 1e-9 * (high - low)
@@ -47,7 +48,7 @@ def test_a_command_comes_back_within_one_count(given_command) -> None:
 @given(commands())
 def test_what_is_commanded_and_reported_unchanged_is_the_same_within_a_count(given_command) -> None:
     model, values = given_command
-    counts = unpack(codec.encode_mit(model, values))
+    counts = unpack(impedance.encode_mit(model, values))
     word = 0x11 << 56 | counts[0] << 40 | counts[1] << 28 | counts[4] << 16
     feedback = codec.decode_feedback(word.to_bytes(8, "big"), model)
     assert feedback.position_rad == pytest.approx(values[0], abs=2.1 * model.position_max_rad / 65535)

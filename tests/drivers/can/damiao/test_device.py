@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.bus import Frame
+from drivers.can import impedance
 from drivers.can.damiao import codec
 from drivers.can.damiao.device import DamiaoMotors
 from drivers.can.damiao.tables import MODELS
@@ -255,5 +256,5 @@ def test_zero_that_does_not_stick_is_an_error(rig: Rig) -> None:
 def test_commands_are_those_of_the_codec_in_the_order_of_the_motors(rig: Rig) -> None:
     command = np.array([[0.5, -0.5], [1.0, 0.0], [30.0, 40.0], [1.0, 2.0], [0.1, -0.1]])
     rig.motors.write(Drive.COMMAND, command)
-    assert rig.bus.sent == [Frame(i + 1, codec.encode_mit(DM8009, command[:, i].tolist())) for i in range(2)]
+    assert rig.bus.sent == [Frame(i + 1, impedance.encode_mit(DM8009, command[:, i].tolist())) for i in range(2)]
     assert rig.bus.counters.expected == 2
