@@ -42,7 +42,7 @@ class HealthMonitor:
         self.raw: Vector = values[:width]
         self.action: Vector = values[width : width + count]
         self.peak = 0.0
-        self._change: Vector = values[width + count :]
+        self._again: Vector = values[width + count :]
         self._values = values
         self._distance = np.zeros_like(values)
         self._parts = np.array([0, width, width + count], np.intp)
@@ -50,7 +50,8 @@ class HealthMonitor:
         self._raw_distance = self._distance[:width]
         self._action_distance = self._distance[width : width + count]
         self._centre, self._inverse = _expected(contract)
-        self._previous: Vector = np.zeros(count)
+        # The action stands in the array twice, and the second time its centre is the action before.
+        self._previous: Vector = self._centre[width + count :]
         self._has_previous = False
         self._period_s = contract.period_s
         self._window: deque[int] = deque(maxlen=max(1, round(WINDOW_S * contract.policy_hz)))
@@ -67,10 +68,7 @@ class HealthMonitor:
     def measure(self) -> bool:
         """Measure the action just written; False when it is not finite."""
         action, distance = self.action, self._distance
-        if self._has_previous:
-            np.subtract(action, self._previous, self._change)
-        else:
-            self._change[:] = 0.0
+        self._again[...] = action if self._has_previous else self._previous
         np.subtract(self._values, self._centre, distance)
         np.abs(distance, distance)
         np.multiply(distance, self._inverse, distance)

@@ -107,8 +107,9 @@ class ObservationBuilder:
         for write in self._writers:
             write(state, command)
         raw = self.raw
-        np.abs(raw, self._size)
-        if not self._size[self._size.argmax()] < LARGEST:  # argmax finds NaN first, and NaN is not below
+        size = self._size
+        np.abs(raw, size)
+        if not size.item(size.argmax()) < LARGEST:  # argmax finds NaN first, and NaN is not below
             return False
         self._conditioning.apply(raw, self._frame)
         if self._history is not None:
