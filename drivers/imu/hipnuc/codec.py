@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from binascii import crc_hqx
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from drivers.imu.hipnuc.tables import (
@@ -24,6 +23,7 @@ from drivers.imu.hipnuc.tables import (
     TAG_HI83,
     TAG_HI91,
 )
+from drivers.imu.stream import INCOMPLETE, StreamParser
 from supervisor.core.errors import FrameError
 
 _HI91: Final = struct.Struct("<BHbfI16f")
@@ -78,20 +78,8 @@ def frame_crc(head: bytes, payload: bytes) -> int:
     return crc_hqx(payload, crc_hqx(head, 0))
 
 
-@dataclass(slots=True)
-class FrameParser:
-    """Finds frames in a stream of bytes. Never raises; keeps less than one frame of unfinished bytes.
-
-    Attributes:
-        frames: Frames accepted.
-        bad_crc: Frames refused for their checksum.
-        dropped_bytes: Bytes that belong to no accepted frame.
-    """
-
-    frames: int = 0
-    bad_crc: int = 0
-    dropped_bytes: int = 0
-    _rest: bytes = b""
+class FrameParser(StreamParser):
+    """Finds HiPNUC frames in a stream of bytes."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes as they arrive.
@@ -99,38 +87,24 @@ class FrameParser:
         Returns:
             The payloads of the frames completed by them, oldest first.
         """
-        buffer = self._rest + data if self._rest else data
-        payloads: list[bytes] = []
-        at, end = 0, len(buffer)
-        while True:
-            start = buffer.find(SYNC, at)
-            if start < 0:
-                # The last byte may be the first half of a header.
-                start = end - 1 if end > at and buffer[-1] == SYNC[0] else end
-                self.dropped_bytes += start - at
-                at = start
-                break
-            self.dropped_bytes += start - at
-            at = start
-            if end - at < HEADER_BYTES:
-                break
-            length = buffer[at + 2] | buffer[at + 3] << 8
-            stop = at + HEADER_BYTES + length
-            if length <= MAXIMUM_PAYLOAD_BYTES:
-                if stop > end:
-                    break
-                payload = buffer[at + HEADER_BYTES : stop]
-                if frame_crc(buffer[at : at + 4], payload) == buffer[at + 4] | buffer[at + 5] << 8:
-                    payloads.append(payload)
-                    self.frames += 1
-                    at = stop
-                    continue
-                self.bad_crc += 1
-            # A header pair may occur in data: only this byte is known to be wrong.
-            self.dropped_bytes += 1
-            at += 1
-        self._rest = buffer[at:]
-        return payloads
+        return [frame[HEADER_BYTES:] for frame in super().feed(data)]
+
+    def _find(self, buffer: bytes, at: int) -> int:
+        start = buffer.find(SYNC, at)
+        # The last byte may be the first half of a header.
+        return len(buffer) - 1 if start < 0 and buffer[-1] == SYNC[0] else start
+
+    def _examine(self, buffer: bytes, at: int) -> int | str:
+        if len(buffer) - at < HEADER_BYTES:
+            return INCOMPLETE
+        length = buffer[at + 2] | buffer[at + 3] << 8
+        if length > MAXIMUM_PAYLOAD_BYTES:
+            return "length"
+        stop = at + HEADER_BYTES + length
+        if stop > len(buffer):
+            return INCOMPLETE
+        crc = frame_crc(buffer[at : at + 4], buffer[at + HEADER_BYTES : stop])
+        return stop - at if crc == buffer[at + 4] | buffer[at + 5] << 8 else "checksum"
 
 
 def decode_hi91(payload: bytes, offset: int = 0) -> Hi91:

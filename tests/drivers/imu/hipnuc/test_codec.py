@@ -59,7 +59,7 @@ def test_however_the_bytes_are_cut_the_frames_are_the_same(parts: list[bytes], s
     expected = whole.feed(data)
     parser, found = feed_in_parts(data, sizes)
     assert found == expected
-    assert (parser.frames, parser.bad_crc, parser.dropped_bytes) == (whole.frames, whole.bad_crc, whole.dropped_bytes)
+    assert (parser.frames, parser.rejected, parser.dropped_bytes) == (whole.frames, whole.rejected, whole.dropped_bytes)
 
 
 @given(st.binary(max_size=3000))
@@ -86,7 +86,7 @@ def test_a_good_frame_after_a_damaged_one_is_found() -> None:
     good = hi91(time_ms=2)
     parser = codec.FrameParser()
     assert parser.feed(bytes(bad) + good) == [good[6:]]
-    assert (parser.bad_crc, parser.dropped_bytes, parser.frames) == (1, 82, 1)
+    assert (parser.rejected, parser.dropped_bytes, parser.frames) == ({"checksum": 1}, 82, 1)
 
 
 def test_a_good_frame_inside_a_frame_with_a_wrong_length_is_found() -> None:
