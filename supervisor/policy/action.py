@@ -86,7 +86,7 @@ class ActionDecoder:
                 velocity = self._zero.copy()
                 velocity[self._wheels] = moved[self._wheel_actions]
                 velocity.setflags(write=False)
-        position.setflags(False)  # by name it takes twice as long
+        position.setflags(write=False)
         return JointCommand(position, velocity, self._kp, self._kd, self._zero)
 
 
