@@ -78,7 +78,10 @@ class DamiaoMotors:
             Drive.CLEAR_FAULT: self._frames(lambda identifier: Frame(identifier, codec.CLEAR_ERROR)),
         }
         self._targets = [
-            (self._buses[name], [(slot, self.motors[slot].config.id) for slot in slots])
+            (
+                self._buses[name],
+                [(slot, self.motors[slot].config.id, slice(8 * slot, 8 * slot + 8)) for slot in slots],
+            )
             for name, slots in members.items()
         ]
 
@@ -150,8 +153,9 @@ class DamiaoMotors:
         self._is_fresh = False
         nibbles = self._decoder.decode(self._word_view, values)
         values[STAMP] = self._stamp_view
-        np.take(_STATUS_OF_NIBBLE, nibbles, out=codes[STATUS])
-        np.take(_FAULT_OF_NIBBLE, nibbles, out=codes[FAULT])
+        # "clip" clips nothing, a nibble is below 16: it spares a buffer, and with it nine tenths of the time.
+        _STATUS_OF_NIBBLE.take(nibbles, None, codes[STATUS], "clip")
+        _FAULT_OF_NIBBLE.take(nibbles, None, codes[FAULT], "clip")
         if not self._all_heard:
             silent = self._stamp_view == NEVER_S
             values[: TEMPERATURE + 1, silent] = np.nan
@@ -167,11 +171,12 @@ class DamiaoMotors:
             return
         data = self._encoder.encode(command)
         valid = None if self._encoder.all_valid else self._encoder.valid
+        new = tuple.__new__  # what Frame(...) comes down to, in half the time
         for bus, targets in self._targets:
             if valid is None:
-                frames = [Frame(identifier, data[8 * slot : 8 * slot + 8]) for slot, identifier in targets]
+                frames = [new(Frame, (number, data[where], False, False, 0.0)) for _, number, where in targets]
             else:
-                frames = [Frame(i, data[8 * slot : 8 * slot + 8]) for slot, i in targets if valid[slot]]
+                frames = [Frame(number, data[where]) for slot, number, where in targets if valid[slot]]
                 bus.counters.errors += len(targets) - len(frames)
             bus.counters.expected += bus.send(frames)
 
