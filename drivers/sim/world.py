@@ -158,7 +158,7 @@ class SimulatedWorld:
     def base_velocity(self, now_s: float) -> BaseVelocity:
         """The true velocity at the inertial unit, in the base's axes."""
         rotation, spatial = self._plant.site_motion()
-        return BaseVelocity(spatial[3:] @ rotation, min(self._now_s, now_s))
+        return BaseVelocity(spatial[3:].dot(rotation), min(self._now_s, now_s))
 
     # Time
 

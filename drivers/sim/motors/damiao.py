@@ -160,10 +160,10 @@ class DamiaoMotors:
             self._readings = self._ranges.readings(noise)
         feedback = self._ranges.encode(self._motion, self._readings[self._noise_at], self._heads)
         self._noise_at += 1
-        ids = self._master_ids
+        ids, new = self._master_ids, tuple.__new__  # what Frame(...) comes down to, in half the time
         return [
             [
-                Frame(ids[p], feedback[8 * p : 8 * p + 8] if reply is None else reply, False, False, arrival_s)
+                new(Frame, (ids[p], feedback[8 * p : 8 * p + 8] if reply is None else reply, False, False, arrival_s))
                 for p, reply in said
             ]
             for said in answers
