@@ -22,7 +22,7 @@ from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.guard import GuardBoard, GuardReading, GuardRow
 from supervisor.core.levels import GuardValue, Level
 from supervisor.core.safety import SafetyConfig
-from supervisor.safety.guards import GUARDS, REQUIRED, GuardKind, Sample, Source
+from supervisor.safety.guards import GUARDS, REQUIRED, GuardKind, Sample
 from supervisor.safety.inputs import GuardInputs
 from supervisor.safety.persistence import TripBudget
 
@@ -74,8 +74,8 @@ class GuardBoardEvaluator:
         self._rows: list[GuardRow] = rows
         self._index = {row.id: i for i, row in enumerate(rows)}
         self._kinds: list[GuardKind] = [GUARDS[row.id] for row in rows]
-        self._plan: list[tuple[int, _Function, Source]] = [
-            (i, kind.function, kind.source) for i, kind in enumerate(self._kinds)
+        self._plan: list[tuple[int, _Function, int]] = [
+            (i, kind.function, int(kind.source)) for i, kind in enumerate(self._kinds)
         ]
         self._limits = [row.limit for row in rows]
         self._tightened_by: Mapping[str, float] | None = None

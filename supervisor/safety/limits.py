@@ -55,6 +55,8 @@ class CommandLimiter:
         self._torque_now, self._step_now = self._torque.copy(), self._step.copy()
         self._fractions = (1.0, 1.0)
         self._wish: JointCommand | None = None
+        self._wish_bytes = b""
+        """The wished targets as bytes: the cheapest way to see that nothing had to be changed."""
         self._wish_clips = (0, 0)
         self._totals = [0, 0, 0, 0, 0]
         self._counts = GateCounts()
@@ -138,6 +140,7 @@ class CommandLimiter:
         velocity = np.clip(table[1], -self._speed, self._speed)
         torque = np.clip(table[4], -self._torque_limit, self._torque_limit)
         self._wish = JointCommand(position, velocity, kp, kd, torque)
+        self._wish_bytes = position.tobytes()
         self._wish_clips = (
             int(np.count_nonzero(position != table[0])),
             int(np.count_nonzero(velocity != table[1])) + int(np.count_nonzero(torque != table[4])),
@@ -171,7 +174,7 @@ class CommandLimiter:
         np.add(q, self._distance, out=b)
         np.maximum(wish.position_rad, a, out=a)
         np.minimum(a, b, out=a)
-        far = 0 if (a == wish.position_rad).all() else int(np.count_nonzero(a != wish.position_rad))
+        far = 0 if a.tobytes() == self._wish_bytes else int(np.count_nonzero(a != wish.position_rad))
         # Rate, inside the position limits. The last target lies inside them, so the interval is never empty.
         np.subtract(self._last, self._step_now, out=b)
         np.maximum(b, self._low, out=b)
@@ -180,7 +183,7 @@ class CommandLimiter:
         np.minimum(upper, self._high, out=upper)
         position = np.maximum(a, lower)
         np.minimum(position, upper, out=position)
-        fast = int(np.count_nonzero(position != a))
+        fast = 0 if position.tobytes() == a.tobytes() else int(np.count_nonzero(position != a))
         # Torque as the motor will compute it.
         tau = self._tau
         np.subtract(position, q, out=a)
@@ -195,7 +198,7 @@ class CommandLimiter:
         if a.item(a.argmax()) > 0.0:
             strong = int(np.count_nonzero(a > 0.0))
             position, kp, kd, torque = self._weaken(wish, position, lower, upper)
-        position.flags.writeable = False
+        position.setflags(write=False)
         self._last = position
         if counted:
             totals = self._totals
