@@ -12,6 +12,8 @@ from drivers.can.damiao.tables import MODELS as DAMIAO_MODELS
 from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
+from drivers.imu.witmotion.device import WitmotionImu
+from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, RobotConfig, SerialBusConfig
 
 MAXIMUM_BUS_LOAD: Final = 0.7
@@ -51,10 +53,12 @@ class ImuMake:
     Attributes:
         frame_bytes: Bytes on the wire per sample, by packet name.
         make: Makes the device.
+        has_angular_rate: Whether it measures angular rate, which the safety guards and every usual policy need.
     """
 
     frame_bytes: Mapping[str, int]
     make: Callable[[ImuConfig, SerialPort], Imu]
+    has_angular_rate: bool = True
 
 
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
@@ -62,7 +66,10 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     "damiao": MotorMake(DAMIAO_MODELS, DamiaoMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, 0x7FE)),
 }
 
-IMU_MAKES: Final[Mapping[str, ImuMake]] = {"hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu)}
+IMU_MAKES: Final[Mapping[str, ImuMake]] = {
+    "hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu),
+    "witmotion": ImuMake(WITMOTION_FRAME_BYTES, WitmotionImu),
+}
 
 
 def wiring_problems(robot: RobotConfig) -> list[str]:
@@ -140,6 +147,8 @@ def _imu_problems(robot: RobotConfig) -> Iterator[str]:
     if make is None:
         yield f"unknown make {imu.make!r}; known: {', '.join(IMU_MAKES)}"
         return
+    if not make.has_angular_rate:
+        yield f"{imu.make} measures no angular rate, which the safety guards need: use another unit"
     frame_bytes = make.frame_bytes.get(imu.packet)
     if frame_bytes is None:
         yield f"unknown packet {imu.packet!r} of {imu.make}; known: {', '.join(make.frame_bytes)}"

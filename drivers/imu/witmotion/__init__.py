@@ -1,0 +1,1 @@
+"""WitMotion inertial units on a serial port, streaming bursts of 11-byte frames."""

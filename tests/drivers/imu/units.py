@@ -1,0 +1,96 @@
+"""Streams of every make of inertial unit, with bytes of their own making: written apart from the codecs under test."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from drivers.devices import Imu
+from drivers.imu.hipnuc.codec import FrameParser as HipnucParser
+from drivers.imu.hipnuc.device import HipnucImu
+from drivers.imu.stream import StreamParser
+from drivers.imu.witmotion.codec import FrameParser as WitmotionParser
+from drivers.imu.witmotion.device import WitmotionImu
+from supervisor.core.robot import ImuConfig
+from tests.drivers.fake_devices import MemoryPort, hi91
+
+Vector = Sequence[float]
+LEVEL = (1.0, 0.0, 0.0, 0.0)
+
+
+def witmotion_frame(kind: int, *words: int) -> bytes:
+    body = bytes((0x55, kind)) + struct.pack("<4h", *words, *(0,) * (4 - len(words)))
+    return body + bytes((sum(body) & 0xFF,))
+
+
+def counts(values: Vector, full_scale: float) -> list[int]:
+    return [max(-32768, min(32767, round(value / full_scale * 32768))) for value in values]
+
+
+def angles_of(quat: Vector) -> tuple[float, float, float]:
+    """Roll, pitch, yaw (rad) of a unit quaternion."""
+    w, x, y, z = quat
+    return (
+        math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)),
+        math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x)))),
+        math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)),
+    )
+
+
+def witmotion(acc: Vector, gyro: Vector, quat: Vector, number: int, packet: str = "acc_gyro_quaternion") -> bytes:
+    data = witmotion_frame(0x51, *counts(acc, 16 * 9.8), 2500 + number)
+    data += witmotion_frame(0x52, *counts(gyro, math.radians(2000)))
+    if "angle" in packet:
+        data += witmotion_frame(0x53, *counts(angles_of(quat), math.pi))
+    return data + (witmotion_frame(0x59, *counts(quat, 1.0)) if "quaternion" in packet else b"")
+
+
+def hipnuc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
+    return hi91([a / 9.8 for a in acc], [math.degrees(g) for g in gyro], quat, time_ms=number)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One make and packet.
+
+    Attributes:
+        config: As a robot file has it.
+        parser, device: Of the make under test.
+        sample: Bytes of one sample from specific force (m/s²), rate (rad/s), attitude (w, x, y, z, world with z up),
+            all in the unit's axes, and a number that the unit counts.
+        foreign: Another packet of the same make, and its name.
+        steps: By how much the force, rate and attitude may be off, through rounding.
+        has_rate: Whether it measures angular rate.
+    """
+
+    config: ImuConfig
+    parser: Callable[[], StreamParser]
+    device: Callable[[ImuConfig, MemoryPort], Imu]
+    sample: Callable[[Vector, Vector, Vector, int], bytes]
+    foreign: tuple[bytes, str]
+    steps: tuple[float, float, float] = (1e-4, 1e-5, 1e-5)
+    has_rate: bool = True
+
+
+def config(make: str, packet: str) -> ImuConfig:
+    return ImuConfig(make, "imu0", packet, 250.0, LEVEL)
+
+
+WITMOTION_STEPS = (0.01, 0.002, 2e-4)
+UNITS: Mapping[str, Unit] = {
+    "hipnuc": Unit(config("hipnuc", "hi91"), HipnucParser, HipnucImu, hipnuc, (b"", "")),
+    **{
+        f"witmotion-{packet}": Unit(
+            config("witmotion", packet),
+            WitmotionParser,
+            WitmotionImu,
+            lambda *motion, packet=packet: witmotion(*motion, packet),
+            (witmotion_frame(0x54, 1, 2, 3), "magnetic"),
+            WITMOTION_STEPS,
+        )
+        for packet in ("acc_gyro_quaternion", "acc_gyro_angle", "acc_gyro_angle_quaternion")
+    },
+}
+STILL = ((0.0, 0.0, 9.8), (0.0, 0.0, 0.0), LEVEL)
