@@ -1,0 +1,1 @@
+"""ODrive S1, Pro and Micro on classic CAN (CANSimple, firmware 0.6)."""
