@@ -202,10 +202,10 @@ def _cycles_per_tick(control_hz: float, policy_period_s: float) -> int:
             "contract", None, "policy_hz", f"{1.0 / policy_period_s:g}", f"{control_hz:g} / a whole number"
         )
         raise ConfigError([problem])
-    parts = 1
-    while cycles % parts or control_hz * parts / cycles < MISSION_HZ - 1e-9:
-        parts += 1
-    return cycles // parts
+    whole = [parts for parts in range(1, cycles + 1) if cycles % parts == 0]
+    # A control loop slower than MISSION_HZ has no part that is fast enough: then every cycle ticks.
+    enough = [parts for parts in whole if control_hz * parts / cycles >= MISSION_HZ - 1e-9]
+    return cycles // (enough or whole[-1:])[0]
 
 
 def _require_signature(prepared: Prepared) -> None:
