@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -76,15 +76,16 @@ class PlainProgress:
 class TerminalProgress:
     """A table that is redrawn in place: stage, why it waits, time left, the guards closest to their limits."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, timer_s: Callable[[], float] = time.monotonic) -> None:
+        self._timer_s = timer_s
         self._live = Live(console=Console(file=stream), auto_refresh=False, transient=True)
         self._live.start()
         self._next_s = 0.0
-        self._started_s = time.monotonic()
+        self._started_s = timer_s()
 
     def update(self, now_s: float, stage: str, waiting_for: str, left_s: float, snapshot: Snapshot) -> None:
         """Redraw when it is time."""
-        wall_s = time.monotonic() - self._started_s
+        wall_s = self._timer_s() - self._started_s
         if wall_s < self._next_s:
             return
         self._next_s = wall_s + REFRESH_S
