@@ -1,0 +1,1 @@
+"""Dynamixel servos, protocol 2.0, X series."""
