@@ -21,7 +21,8 @@ def quickly_made(kind: type[T]) -> type[T]:
     """Give a frozen dataclass a faster `__init__`, and leave everything else as it is.
 
     Args:
-        kind: Made with `frozen=True, slots=True`, without a base class and without `__post_init__`.
+        kind: Declared with `frozen=True, slots=True`, without a base class and without `__post_init__`. Where speed
+            matters, give it its values in order: by name it takes as long as before.
 
     Raises:
         TypeError: It is not such a class.

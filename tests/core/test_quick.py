@@ -13,11 +13,11 @@ from supervisor.core.exchange import PolicyHealth, Snapshot
 from supervisor.core.guard import GuardBoard, GuardReading
 from supervisor.core.levels import GuardValue, Level
 from supervisor.core.quick import quickly_made
-from supervisor.core.state import BaseVelocity, ImuReading, RobotState
+from supervisor.core.state import BaseVelocity, RobotState
 from supervisor.safety.decision import Decision
 
 QUICK = (
-    *(Actuation, BaseVelocity, Decision, GuardBoard, GuardReading, ImuReading),
+    *(Actuation, BaseVelocity, Decision, GuardBoard, GuardReading),
     *(JointCommand, PolicyHealth, Proposal, RobotState, Snapshot),
 )
 
