@@ -101,6 +101,8 @@ class CommandScaler:
     """
 
     __slots__ = (
+        "_above",
+        "_below",
         "_bounds",
         "_counts",
         "_inside",
@@ -119,10 +121,12 @@ class CommandScaler:
         self._span: Block = np.ascontiguousarray(ranges[1] - ranges[0])
         slack = RANGE_SLACK * self._span
         self._bounds: tuple[Block, Block] = (self._low - slack, np.ascontiguousarray(ranges[1] + slack))
-        self._tops: Block = np.array(tops, dtype=np.float64)[:, None]
+        # In full, not as a column: numpy takes three times as long to stretch one.
+        self._tops: Block = np.array([tops] * len(models), dtype=np.float64).T.copy()
         self._scaled: Block = np.zeros_like(self._low)
         self._counts: NDArray[np.int64] = np.zeros(self._low.shape, dtype=np.int64)
         self._inside: NDArray[np.bool_] = np.zeros((2, *self._low.shape), dtype=np.bool_)
+        self._above, self._below = self._inside
         self._size: int = self._inside.size
         self.valid: NDArray[np.bool_] = np.ones(len(models), dtype=np.bool_)
         self.all_valid = True
@@ -138,8 +142,8 @@ class CommandScaler:
             `valid` say which of them may be sent.
         """
         inside = self._inside
-        np.greater_equal(command, self._bounds[0], out=inside[0])
-        np.less_equal(command, self._bounds[1], out=inside[1])
+        np.greater_equal(command, self._bounds[0], out=self._above)
+        np.less_equal(command, self._bounds[1], out=self._below)
         self.all_valid = bool(np.count_nonzero(inside) == self._size)
         if not self.all_valid:
             np.logical_and.reduce(inside.reshape(-1, len(self.valid)), axis=0, out=self.valid)
@@ -149,7 +153,7 @@ class CommandScaler:
         np.subtract(command, self._low, out=scaled)
         scaled *= self._tops
         scaled /= self._span
-        np.copyto(counts, scaled, casting="unsafe")
+        counts[...] = scaled
         return counts
 
 
@@ -164,7 +168,7 @@ class MitBatch:
 
     def __init__(self, models: Sequence[MotorModel]) -> None:
         self._scaler = CommandScaler(models, MIT_TOPS)
-        self._shifts: NDArray[np.int64] = np.array(MIT_SHIFTS, dtype=np.int64)[:, None]
+        self._shifts: NDArray[np.int64] = np.array([MIT_SHIFTS] * len(models), dtype=np.int64).T.copy()
 
     @property
     def all_valid(self) -> bool:
