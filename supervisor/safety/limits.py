@@ -46,7 +46,7 @@ class CommandLimiter:
         self._step = self._speed * (gate.target_speed_fraction * robot.control_period_s)
         self._torque = robot.vector("torque_nm") * gate.torque_fraction
         self._torque_limit = robot.vector("torque_nm")
-        self._distance = gate.measured_distance_rad
+        self._distance = np.full(count, gate.measured_distance_rad)
         self._kp_ceiling = GAIN_CEILING * robot.vector("kp_nm_per_rad")
         self._kd_ceiling = GAIN_CEILING * robot.vector("kd_nm_s_per_rad")
         self._last = np.clip(robot.vector("rest_rad"), self._low, self._high)
