@@ -61,25 +61,23 @@ def _reasons(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[st
 
 
 def stages(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """One row per stage, its criteria with measured against allowed."""
+    """One line per stage, under it its criteria with measured against allowed."""
     if not summary["stages"]:
         return
     yield heading("Stages")
-    table = _table(
-        "stage", "outcome", ">start s", ">lasted s", ">action %", ">torque %", ">speed %", "measured, allowed"
-    )
+    width = max(len(clean(stage["name"])) for stage in summary["stages"])
     for stage in summary["stages"]:
         knobs = stage["knobs"]
-        criteria = [("" if c["passed"] else "NOT MET ") + _criterion(c) for c in stage["criteria"]]
-        table.add_row(
-            clean(stage["name"]),
-            Text(clean(stage["outcome"]), style=_STYLE.get(str(stage["outcome"]), "")),
-            number(stage["started_s"]),
-            number(_difference(stage["ended_s"], stage["started_s"])),
-            *(f"{100.0 * knobs[key]:.0f}" for key in ("action_gain", "torque_fraction", "speed_fraction")),
-            "\n".join(criteria),
+        yield Text.assemble(
+            f"{clean(stage['name']):<{width}}  ",
+            (f"{clean(stage['outcome']):<11}", _STYLE.get(str(stage["outcome"]), "")),
+            f"  {number(_difference(stage['ended_s'], stage['started_s'])):>6} s"
+            f"   action {100.0 * knobs['action_gain']:.0f} %, torque {100.0 * knobs['torque_fraction']:.0f} %, "
+            f"speed {100.0 * knobs['speed_fraction']:.0f} %",
         )
-    yield table
+        for criterion in stage["criteria"]:
+            met = bool(criterion["passed"])
+            yield Text("    " + _criterion(criterion) + ("" if met else "  NOT MET"), style="" if met else "bold")
 
 
 def stop(summary: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -34,7 +34,7 @@ def test_a_whole_folder_has_no_problems(run: RunFolder) -> None:
         "robot pup, policy pup_walk, mission deployment, mode sim, seed 3",
         "tilt at hip was 0.7 rad, allowed 0.6 rad, in stage zero_action",
         "zero_action: drift_rad_per_s - <= 0.1",
-        "NOT MET drift_rad_per_s - <= 0.1",
+        "drift_rad_per_s - <= 0.1  NOT MET",
         "tilt_rad 0.02 <= 0.1",
         "cause to command  0.002 s",
         "later             joint_velocity",
