@@ -14,6 +14,8 @@ from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
 from drivers.imu.witmotion.device import WitmotionImu
 from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
+from drivers.imu.xsens_xbus.device import XsensImu
+from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
 from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, RobotConfig, SerialBusConfig
 
 MAXIMUM_BUS_LOAD: Final = 0.7
@@ -69,6 +71,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
 IMU_MAKES: Final[Mapping[str, ImuMake]] = {
     "hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu),
     "witmotion": ImuMake(WITMOTION_FRAME_BYTES, WitmotionImu),
+    "xsens_xbus": ImuMake(XSENS_FRAME_BYTES, XsensImu),
 }
 
 

@@ -13,6 +13,8 @@ from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.stream import StreamParser
 from drivers.imu.witmotion.codec import FrameParser as WitmotionParser
 from drivers.imu.witmotion.device import WitmotionImu
+from drivers.imu.xsens_xbus.codec import FrameParser as XsensParser
+from drivers.imu.xsens_xbus.device import XsensImu
 from supervisor.core.robot import ImuConfig
 from tests.drivers.fake_devices import MemoryPort, hi91
 
@@ -45,6 +47,35 @@ def witmotion(acc: Vector, gyro: Vector, quat: Vector, number: int, packet: str 
     if "angle" in packet:
         data += witmotion_frame(0x53, *counts(angles_of(quat), math.pi))
     return data + (witmotion_frame(0x59, *counts(quat, 1.0)) if "quaternion" in packet else b"")
+
+
+def xsens_message(message_id: int, data: bytes, bus_id: int = 0xFF) -> bytes:
+    body = bytes((bus_id, message_id, len(data))) + data
+    return b"\xfa" + body + bytes((-sum(body) & 0xFF,))
+
+
+def xsens_item(data_id: int, layout: str, *values: float) -> bytes:
+    data = struct.pack(layout, *values)
+    return struct.pack(">HB", data_id, len(data)) + data
+
+
+def north_east_down(quat: Vector) -> tuple[float, float, float, float]:
+    """An attitude in a world with z up as seen from one with z down: half a turn about x, the other way."""
+    w, x, y, z = quat
+    return x, -w, z, -y
+
+
+def xsens(acc: Vector, gyro: Vector, quat: Vector, number: int, variant: str = "", status: int = 3) -> bytes:
+    bits, real = (3, "d") if "double" in variant else (0, "f")
+    if "ned" in variant:
+        bits, quat = bits | 4, north_east_down(quat)
+    if "euler" in variant:
+        attitude = xsens_item(0x2030 | bits, f">3{real}", *map(math.degrees, angles_of(quat)))
+    else:
+        attitude = xsens_item(0x2010 | bits, f">4{real}", *quat)
+    motion = xsens_item(0x4020 | bits, f">3{real}", *acc) + xsens_item(0x8020 | bits, f">3{real}", *gyro)
+    head = xsens_item(0x1020, ">H", number & 0xFFFF) + xsens_item(0x1060, ">I", 100 * number)
+    return xsens_message(0x36, head + attitude + motion + xsens_item(0xE020, ">I", status))
 
 
 def hipnuc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
@@ -91,6 +122,16 @@ UNITS: Mapping[str, Unit] = {
             WITMOTION_STEPS,
         )
         for packet in ("acc_gyro_quaternion", "acc_gyro_angle", "acc_gyro_angle_quaternion")
+    },
+    **{
+        f"xsens{variant}": Unit(
+            config("xsens_xbus", "mtdata2"),
+            XsensParser,
+            XsensImu,
+            lambda *motion, variant=variant: xsens(*motion, variant),
+            (xsens_message(0x32, bytes(20)), "mtdata (third generation)"),
+        )
+        for variant in ("", "-ned", "-euler", "-ned-euler-double", "-double")
     },
 }
 STILL = ((0.0, 0.0, 9.8), (0.0, 0.0, 0.0), LEVEL)

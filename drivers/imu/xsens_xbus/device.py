@@ -1,0 +1,97 @@
+"""One Xsens unit: MTData2 messages in, samples in the base frame out. It is left as it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from drivers.bus import SerialPort
+from drivers.imu.measurement import Measurement
+from drivers.imu.streaming import StreamingImu
+from drivers.imu.xsens_xbus import codec
+from drivers.imu.xsens_xbus.codec import DataItem
+from drivers.imu.xsens_xbus.tables import (
+    ACCELERATION,
+    BUS_ID_MASTER,
+    ERROR,
+    ERROR_NAMES,
+    EULER,
+    FILTER_VALID_MASK,
+    MTDATA,
+    MTDATA2,
+    PACKET_COUNTER,
+    QUATERNION,
+    RATE_OF_TURN,
+    STATUS_BITS,
+    STATUS_BYTE,
+    STATUS_WORD,
+)
+from supervisor.core.errors import FrameError
+from supervisor.core.robot import ImuConfig
+
+_MOTION = frozenset((ACCELERATION, RATE_OF_TURN, QUATERNION, EULER))
+_STATUS = frozenset((STATUS_WORD, STATUS_BYTE))
+_RESTART_GAP = 0x8000
+"""A counter that seems to jump by half its range or more has begun anew."""
+
+Items = list[DataItem]
+
+
+class XsensImu(StreamingImu[Items]):
+    """One Xsens unit. Implements `Imu`.
+
+    Args:
+        config: How it is wired and mounted.
+        port: Its open serial port.
+    """
+
+    def __init__(self, config: ImuConfig, port: SerialPort) -> None:
+        super().__init__(config, port, codec.FrameParser())
+        self._counter = -1
+        self._has_status = False
+
+    def _samples(self, frames: list[bytes]) -> Iterator[tuple[bytes, Items]]:
+        """The data messages of the unit that hangs on this line alone."""
+        for frame in frames:
+            bus_id, message_id, data = codec.split_checked(frame)
+            if bus_id != BUS_ID_MASTER:
+                self._refuse(len(frame), f"messages of unit {bus_id} of a chain")
+            elif message_id == MTDATA2:
+                try:
+                    items = codec.decode_items(data)
+                except FrameError:
+                    self._refuse(len(frame))
+                    continue
+                motion = b"".join([item.raw for item in items if item.data_id & 0xFFF0 in _MOTION])
+                self._count(items)
+                if motion:
+                    self._has_status = any(item.data_id & 0xFFF0 in _STATUS for item in items)
+                    yield motion, items
+            elif message_id == MTDATA:
+                self._refuse(len(frame), "mtdata (third generation)")
+            elif message_id == ERROR and data:
+                self._complaints.add(f"error {data[0]} ({ERROR_NAMES.get(data[0], 'not documented')})")
+
+    def _count(self, items: Items) -> None:
+        """Watch the packet counter for gaps."""
+        for item in items:
+            if item.data_id == PACKET_COUNTER:
+                counter = int(item.values[0])
+                gap = (counter - self._counter - 1) & 0xFFFF
+                if self._counter >= 0 and gap < _RESTART_GAP:
+                    self._lost += gap
+                self._counter = counter
+
+    def _measure(self, sample: Items) -> Measurement:
+        return codec.measure(sample)
+
+    def _status_text(self) -> str:
+        if not self._has_status:
+            return ""
+        status = self._measured.status
+        names = [name for bit, name in STATUS_BITS.items() if status >> bit & 1]
+        if not status & FILTER_VALID_MASK:
+            names.insert(0, "filter not valid")
+        return ", ".join(names)
+
+    def _complains(self) -> str:
+        return "" if self._has_status else "sends no status word: switch on output 0xE020"
