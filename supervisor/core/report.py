@@ -8,6 +8,43 @@ from typing import ClassVar, Literal
 
 from supervisor.core.exchange import Knobs
 
+METRIC_NAMES: tuple[str, ...] = (
+    "duration_s",
+    "tilt_max_rad",
+    "tilt_mean_rad",
+    "base_rate_max_rad_per_s",
+    "joint_speed_max_rad_per_s",
+    "torque_max_fraction",
+    "torque_mean_fraction",
+    "tracking_error_max_rad",
+    "tracking_error_rms_rad",
+    "temperature_max_degc",
+    "drift_rad_per_s",
+    "oscillation_rad",
+    "oscillation_hz",
+    "pose_error_max_rad",
+    "move_error_max_rad",
+    "move_crosstalk_max_rad",
+    "reply_ratio_min",
+    "imu_age_max_s",
+    "motor_age_max_s",
+    "observation_excess_max",
+    "action_peak_max",
+    "saturated_fraction_max",
+    "policy_period_fraction_max",
+    "policy_finite_fraction",
+    "gate_clamped_fraction",
+    "signature_distance",
+    "signature_margin",
+    "signature_coverage",
+    "devices_ok_fraction",
+    "drill_passed",
+    "drill_off_after_s",
+    "guards_ok_fraction",
+    "guard_margin_fraction_min",
+)
+"""Every metric that does not depend on the policy's command names; what a mission file may ask for."""
+
 StageOutcome = Literal["passed", "failed", "skipped", "interrupted"]
 
 

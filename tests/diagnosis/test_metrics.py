@@ -11,11 +11,11 @@ from supervisor.core.command import JointCommand
 from supervisor.core.exchange import DeviceReport, DrillReport, GateCounts, PolicyHealth, Snapshot
 from supervisor.core.guard import GuardBoard, GuardReading
 from supervisor.core.levels import GuardValue, Level
-from supervisor.core.report import Criterion
+from supervisor.core.report import METRIC_NAMES, Criterion
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import NEVER_S, BaseVelocity, BusStatistics, MotorStatus
 from supervisor.diagnosis.judge import StageJudge
-from supervisor.diagnosis.metrics import METRIC_NAMES, largest_slope, metric_names, oscillation
+from supervisor.diagnosis.metrics import largest_slope, metric_names, oscillation
 from supervisor.diagnosis.window import Window
 
 COMMANDS = ("vx_m_per_s", "vy_m_per_s", "wz_rad_per_s")

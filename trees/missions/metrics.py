@@ -6,43 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-METRICS: Final = frozenset(
-    {
-        "duration_s",
-        "guard_margin_fraction_min",
-        "signature_coverage",
-        "move_crosstalk_max_rad",
-        "move_error_max_rad",
-        "drill_passed",
-        "tilt_max_rad",
-        "tilt_mean_rad",
-        "base_rate_max_rad_per_s",
-        "joint_speed_max_rad_per_s",
-        "torque_max_fraction",
-        "torque_mean_fraction",
-        "tracking_error_max_rad",
-        "tracking_error_rms_rad",
-        "temperature_max_degc",
-        "drift_rad_per_s",
-        "oscillation_rad",
-        "oscillation_hz",
-        "reply_ratio_min",
-        "imu_age_max_s",
-        "motor_age_max_s",
-        "observation_excess_max",
-        "action_peak_max",
-        "saturated_fraction_max",
-        "policy_period_fraction_max",
-        "policy_finite_fraction",
-        "gate_clamped_fraction",
-        "pose_error_max_rad",
-        "signature_distance",
-        "signature_margin",
-        "devices_ok_fraction",
-        "drill_off_after_s",
-        "guards_ok_fraction",
-    }
-)
+from supervisor.core.report import METRIC_NAMES
+
+METRICS: Final = frozenset(METRIC_NAMES)
 """Measured on every robot."""
 
 _LINEAR: Final = ("vx", "vy", "vz")
