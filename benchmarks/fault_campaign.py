@@ -29,8 +29,9 @@ import yaml
 
 from drivers.sim.variation import CAMPAIGN
 from supervisor.core.robot_file import load_robot
-from supervisor.runtime.app import RunOptions, run_mission
+from supervisor.runtime.app import run_mission
 from supervisor.runtime.locate import find_mission, find_robot
+from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
 
 ROBOT = "pup"

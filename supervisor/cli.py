@@ -87,7 +87,8 @@ def run(
         typer.echo("handrail: --fast and --fault are for the simulated robot only", err=True)
         raise typer.Exit(EXIT_USAGE)
     with _exit_codes():
-        from supervisor.runtime.app import RunOptions, run_mission
+        from supervisor.runtime.app import run_mission
+        from supervisor.runtime.options import RunOptions
         from supervisor.runtime.progress import make_progress
 
         options = RunOptions(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
 from supervisor.core.clock import VirtualClock
 from supervisor.core.errors import ConfigError, HandrailError, Problem, RefusedError
@@ -23,6 +21,7 @@ from supervisor.runtime.journal import Journal
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
+from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.preparation import Prepared, prepare, signature_path
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.timed_policy import TimedPolicy
@@ -35,48 +34,6 @@ MISSION_HZ = 50.0
 """The tree is ticked at least this often; a faster policy makes it faster."""
 
 START_S = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What was asked for.
-
-    Attributes:
-        robot: A name or a path; likewise policy and mission.
-        policy: The policy.
-        mission: The mission.
-        mode: What moves.
-        fast: As fast as possible instead of in real time.
-        fault: Fault script, None for none.
-        seed: Seed of the simulated noise, and of the variation.
-        runs: Where run folders go.
-        variation: Spread of the simulated robot around its model (`drivers.sim.variation.Variation`), for campaigns.
-    """
-
-    robot: str
-    policy: str
-    mission: str = "deployment"
-    mode: Literal["sim", "dry_run", "live"] = "sim"
-    fast: bool = False
-    fault: Path | None = None
-    seed: int = 0
-    runs: Path = Path("runs")
-    variation: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run came to.
-
-    Attributes:
-        exit_code: As the command ends.
-        folder: The run's folder.
-        summary: Content of summary.json.
-    """
-
-    exit_code: int
-    folder: Path
-    summary: dict[str, Any]
 
 
 def run_mission(options: RunOptions, progress: Progress) -> RunResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import py_trees
 
@@ -22,13 +22,11 @@ from supervisor.evidence.run_folder import RunFolder
 from supervisor.evidence.summary import Outcome, Summary, Timing, summary_document, write_summary
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.runtime.control import ControlCore
+from supervisor.runtime.options import RunOptions
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.witness import Witness
 from trees.context import MissionContext, MissionResult
 from trees.render import render
-
-if TYPE_CHECKING:
-    from supervisor.runtime.app import RunOptions
 
 _LOG = logging.getLogger(__name__)
 

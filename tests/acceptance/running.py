@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from supervisor.runtime.app import RunOptions, RunResult, run_mission
+from supervisor.runtime.app import run_mission
 from supervisor.runtime.locate import find_mission
+from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.progress import SilentProgress
 
 

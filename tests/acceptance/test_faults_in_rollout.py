@@ -11,8 +11,8 @@ import pytest
 from supervisor.core.levels import Level
 from supervisor.core.robot_file import load_robot
 from supervisor.evidence.record_reader import read_record
-from supervisor.runtime.app import RunResult
 from supervisor.runtime.locate import find_robot
+from supervisor.runtime.options import RunResult
 from tests.acceptance.running import part_of_deployment, run
 
 STAGES = ("preflight", "observe", "stand", "ramp_100", "rollout")

@@ -12,7 +12,7 @@ from supervisor.evidence.events import EventKind, read_events
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.run_folder import check_inputs
 from supervisor.evidence.summary import without_wall_clock
-from supervisor.runtime.app import RunResult
+from supervisor.runtime.options import RunResult
 from tests.acceptance.running import part_of_deployment, run, stage_of
 
 STAGES = (

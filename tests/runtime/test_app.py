@@ -12,13 +12,13 @@ from supervisor.core.errors import ConfigError, RefusedError
 from supervisor.core.report import Criterion
 from supervisor.runtime.app import (
     MISSION_HZ,
-    RunOptions,
     _cut,
     _cycles_per_tick,
     _pacer,
     _require_signature,
     run_mission,
 )
+from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
 
 

@@ -1,0 +1,49 @@
+"""What a run is asked for, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What was asked for.
+
+    Attributes:
+        robot: A name or a path; likewise policy and mission.
+        policy: The policy.
+        mission: The mission.
+        mode: What moves.
+        fast: As fast as possible instead of in real time.
+        fault: Fault script, None for none.
+        seed: Seed of the simulated noise, and of the variation.
+        runs: Where run folders go.
+        variation: Spread of the simulated robot around its model (`drivers.sim.variation.Variation`), for campaigns.
+    """
+
+    robot: str
+    policy: str
+    mission: str = "deployment"
+    mode: Literal["sim", "dry_run", "live"] = "sim"
+    fast: bool = False
+    fault: Path | None = None
+    seed: int = 0
+    runs: Path = Path("runs")
+    variation: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run came to.
+
+    Attributes:
+        exit_code: As the command ends.
+        folder: The run's folder.
+        summary: Content of summary.json.
+    """
+
+    exit_code: int
+    folder: Path
+    summary: dict[str, Any]
