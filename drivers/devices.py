@@ -30,6 +30,12 @@ STATUS, FAULT = range(2)
 COMMAND_ROWS = 5
 """Rows of a command block: position, velocity, kp, kd, torque; motor frame."""
 
+NO_TIMEOUT_PROBLEM = (
+    "has no command timeout that can be set and read back, so it would not stop by itself: "
+    "refused to arm unless the robot file names an independent cut-off"
+)
+"""What the inventory of such a make reports of each of its motors."""
+
 Probe = Generator[None, float, tuple[DeviceReport, ...]]
 """One device's inventory, resumed once a cycle with `send(now_s)`."""
 

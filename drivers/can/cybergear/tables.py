@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from drivers.can.robstride.tables import Dialect
 from drivers.devices import MotorModel
 
 MODELS: Final[Mapping[str, MotorModel]] = {
@@ -38,3 +39,6 @@ REPORT_FAULT_NAMES: Final[Mapping[int, str]] = {
     16: "PHASE_A_OVERCURRENT",
 }
 """Faults in a fault report (type 21), by bit; bits 8 to 15 are one byte about overload."""
+
+DIALECT: Final = Dialect(FAULT_NAMES, has_timeout=False, has_version=False, has_zero_state=False)
+"""A timeout exists (0x200C), in a table that only the vendor's tool reaches."""

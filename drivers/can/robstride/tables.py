@@ -127,6 +127,26 @@ REPORT_FAULT_NAMES: Final[Mapping[int, str]] = {
 REPORT_WARNING_NAMES: Final[Mapping[int, str]] = {0: "MOTOR_OVERTEMPERATURE"}
 """Warnings in a fault report, by bit."""
 
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between the makes that speak this protocol.
+
+    Attributes:
+        fault_names: Of the six fault bits in a feedback frame's identifier.
+        has_timeout: Whether the command timeout can be set and read back.
+        has_version: Whether the firmware's version can be asked for.
+        has_zero_state: Whether zero_sta exists.
+    """
+
+    fault_names: Mapping[int, str]
+    has_timeout: bool
+    has_version: bool
+    has_zero_state: bool
+
+
+DIALECT: Final = Dialect(FAULT_NAMES, has_timeout=True, has_version=True, has_zero_state=True)
+
 HOST_ID: Final = 0xFD
 """What we call ourselves, as the vendor's sample does; above every motor's id."""
 
@@ -140,6 +160,3 @@ REPLY_TIMEOUT_S: Final = 0.02
 
 ATTEMPTS: Final = 10
 """Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
-
-SETTING_ATTEMPTS: Final = 3
-"""How often a setting that was acknowledged but reads back differently is written again."""
