@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -12,7 +12,7 @@ from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
 from supervisor.core.errors import ConfigError, Problem, RefusedError
-from supervisor.core.loading import load_yaml
+from supervisor.core.loading import dotted, load_yaml, read_document
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_file import Robot, load_robot
 from supervisor.diagnosis.signature import Signature, load_signature, robot_hash
@@ -257,8 +257,17 @@ def _read_robot(problems: list[Problem], name: str) -> Robot | None:
     path = _collect(problems, lambda: find_robot(name))
     robot = None if path is None else _collect(problems, lambda: load_robot(path))
     if robot is not None:
-        problems += board_problems(robot.safety, str(robot.safety_path))
+        problems += _guard_problems(robot)
     return robot
+
+
+def _guard_problems(robot: Robot) -> list[Problem]:
+    """What the guards have against their rows, with the lines of the safety file."""
+    problems = list(board_problems(robot.safety, str(robot.safety_path)))
+    if problems:
+        lines = {dotted(path): line for path, line in read_document(robot.safety_path).lines.items()}
+        problems = [replace(problem, line=lines.get(problem.key)) for problem in problems]
+    return problems
 
 
 def _read_mission(problems: list[Problem], name: str, robot: Robot | None) -> _MissionFile | None:
