@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.bus import CanBus, SerialPort
+from drivers.can.cybergear.device import CyberGearMotors
+from drivers.can.cybergear.tables import MODELS as CYBERGEAR_MODELS
 from drivers.can.damiao.device import DamiaoMotors
 from drivers.can.damiao.tables import MODELS as DAMIAO_MODELS
+from drivers.can.robstride.device import RobStrideMotors
+from drivers.can.robstride.tables import HIGHEST_MOTOR_ID as ROBSTRIDE_HIGHEST_ID
+from drivers.can.robstride.tables import MODELS as ROBSTRIDE_MODELS
+from drivers.can.robstride.tables import WRAP_MARGIN_RAD
 from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
@@ -27,6 +33,9 @@ MAXIMUM_SERIAL_LOAD: Final = 0.9
 CAN_11_BIT_FRAME_BITS: Final = 135
 """An 8-byte frame with an 11-bit identifier at worst-case stuffing, gap to the next frame included."""
 
+CAN_29_BIT_FRAME_BITS: Final = 160
+"""The same with a 29-bit identifier."""
+
 SERIAL_BITS_PER_BYTE: Final = 10
 """8N1: a start and a stop bit around every byte."""
 
@@ -40,12 +49,16 @@ class MotorMake:
         make: Makes the device for all its motors of one robot.
         cycle_bits: Bits on the bus per motor and control cycle, command and reply, at worst.
         id_range: Smallest and largest identifier.
+        feedback_id_range: The same of the identifier it answers with; None where `id_range` holds for it, too.
+        position_margin_rad: How far joints must stay away from the end of the position range, where it wraps.
     """
 
     models: Mapping[str, MotorModel]
     make: Callable[[Sequence[WiredMotor], Mapping[str, CanBus]], MotorGroup]
     cycle_bits: int
     id_range: tuple[int, int]
+    feedback_id_range: tuple[int, int] | None = None
+    position_margin_rad: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,23 @@ class ImuMake:
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     # 0x7FF is the id of polls and register requests.
     "damiao": MotorMake(DAMIAO_MODELS, DamiaoMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, 0x7FE)),
+    # They answer to the host's id, which is always ours.
+    "robstride": MotorMake(
+        ROBSTRIDE_MODELS,
+        RobStrideMotors,
+        2 * CAN_29_BIT_FRAME_BITS,
+        (1, ROBSTRIDE_HIGHEST_ID),
+        (0, 0),
+        WRAP_MARGIN_RAD,
+    ),
+    "cybergear": MotorMake(
+        CYBERGEAR_MODELS,
+        CyberGearMotors,
+        2 * CAN_29_BIT_FRAME_BITS,
+        (1, ROBSTRIDE_HIGHEST_ID),
+        (0, 0),
+        WRAP_MARGIN_RAD,
+    ),
 }
 
 IMU_MAKES: Final[Mapping[str, ImuMake]] = {
@@ -97,8 +127,11 @@ def _joint_problems(joint: JointConfig) -> Iterator[str]:
     if model is None:
         yield f"unknown model {joint.motor.model!r} of {joint.motor.make}; known: {', '.join(make.models)}"
         return
-    low, high = make.id_range
-    for key, identifier in (("id", joint.motor.id), ("feedback_id", joint.motor.feedback_id)):
+    identifiers = (
+        ("id", joint.motor.id, make.id_range),
+        ("feedback_id", joint.motor.feedback_id, make.feedback_id_range or make.id_range),
+    )
+    for key, identifier, (low, high) in identifiers:
         if not low <= identifier <= high:
             yield f"{key} {identifier} is not possible; allowed: {low} to {high}"
     gear = joint.gear
@@ -106,7 +139,7 @@ def _joint_problems(joint: JointConfig) -> Iterator[str]:
         return
     position = max(abs(joint.position_rad[0] + joint.offset_rad), abs(joint.position_rad[1] + joint.offset_rad)) * gear
     asked: tuple[tuple[str, float, float, str], ...] = (
-        ("position_rad with offset_rad", position, model.position_max_rad, "rad"),
+        ("position_rad with offset_rad", position, model.position_max_rad - make.position_margin_rad, "rad"),
         ("velocity_rad_per_s", joint.velocity_rad_per_s * gear, model.velocity_max_rad_per_s, "rad/s"),
         ("torque_nm", joint.torque_nm / gear, model.torque_max_nm, "N·m"),
         ("kp_nm_per_rad", joint.kp_nm_per_rad / gear**2, model.kp_max_nm_per_rad, "N·m/rad"),

@@ -134,3 +134,34 @@ def test_an_inertial_unit_that_cannot_work_is_named(changes: dict[str, object], 
 def test_all_problems_are_listed_at_once() -> None:
     joints = {"a": replace(joint("can0", 1), torque_nm=99.0), "b": replace(joint("can0", 2), kp_nm_per_rad=999.0)}
     assert len(wiring_problems(robot_config(joints, imu=imu(make="acme")))) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "motor", "expected"),
+    [
+        ({}, {}, None),
+        ({"position_rad": (-12.0, 12.0)}, {}, None),
+        ({"position_rad": (-12.1, 1.0)}, {}, "carry at most 12.07 rad"),
+        ({}, {"id": 127}, None),
+        ({}, {"id": 128}, "id 128 is not possible; allowed: 1 to 127"),
+        ({}, {"feedback_id": 253}, "feedback_id 253 is not possible; allowed: 0 to 0"),
+    ],
+)
+def test_robstride_motors_stay_away_from_their_wrap_and_answer_to_us(changes, motor, expected) -> None:
+    config = joint("can0", 1, model="RS02")
+    limits = {"velocity_rad_per_s": 20.0, "torque_nm": 17.0}
+    config = replace(config, motor=replace(config.motor, make="robstride", feedback_id=0), **limits)
+    config = replace(config, motor=replace(config.motor, **motor), **changes)
+    found = wiring_problems(robot_config({"knee": config}))
+    assert [expected in problem for problem in found] == [True] * (expected is not None)
+
+
+def test_frames_with_29_bits_load_the_bus_more() -> None:
+    motors = {f"j{i}": joint("can0", i, model="CyberGear") for i in range(1, 6)}
+    joints = {
+        name: replace(config, motor=replace(config.motor, make="cybergear", feedback_id=0), torque_nm=12.0)
+        for name, config in motors.items()
+    }
+    limits = {name: replace(config, velocity_rad_per_s=20.0) for name, config in joints.items()}
+    (problem,) = wiring_problems(robot_config(limits, control_hz=500.0))
+    assert "5 motors at 500 Hz need 1600 bits" in problem
