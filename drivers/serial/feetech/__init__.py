@@ -1,0 +1,1 @@
+"""Feetech serial bus servos: STS, SMS and HLS (little-endian), SCS (big-endian)."""
