@@ -7,6 +7,7 @@ import math
 from supervisor.core.joints import Vector
 from supervisor.policy.contract import GaitClock
 
+_TURN_RAD = 2.0 * math.pi
 _FUNCTIONS = {"sin": math.sin, "cos": math.cos}
 
 
@@ -24,7 +25,8 @@ class GaitPhase:
         self._clock = clock
         self._increment = clock.frequency_hz / policy_hz
         # Counting steps, not adding phases: after an hour the clock still is where training had it.
-        self._parts = [(_FUNCTIONS[name], offset) for name in clock.outputs for offset in clock.offsets]
+        parts = [(_FUNCTIONS[name], offset) for name in clock.outputs for offset in clock.offsets]
+        self._parts = [(i, function, offset) for i, (function, offset) in enumerate(parts)]
         self._standing = clock.standing_value
         threshold = clock.moving_threshold
         self._threshold = 0.0 if threshold is None else threshold
@@ -47,6 +49,6 @@ class GaitPhase:
             self._step = self._first if self._clock.standing_phase == "restart" else self._step + 1
             return
         phase = self._step * self._increment % 1.0
-        for i, (function, offset) in enumerate(self._parts):
-            out[i] = function(2.0 * math.pi * (phase + offset))
+        for i, function, offset in self._parts:
+            out[i] = function(_TURN_RAD * (phase + offset))
         self._step += 1
