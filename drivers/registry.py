@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.bus import CanBus, SerialPort
+from drivers.can.cubemars.device import CubeMarsMotors
+from drivers.can.cubemars.tables import HIGHEST_MOTOR_ID as CUBEMARS_HIGHEST_ID
+from drivers.can.cubemars.tables import MODELS as CUBEMARS_MODELS
 from drivers.can.cybergear.device import CyberGearMotors
 from drivers.can.cybergear.tables import MODELS as CYBERGEAR_MODELS
 from drivers.can.damiao.device import DamiaoMotors
@@ -18,6 +21,8 @@ from drivers.can.robstride.tables import WRAP_MARGIN_RAD
 from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
+from drivers.imu.vectornav_vn100.device import VectornavImu
+from drivers.imu.vectornav_vn100.tables import FRAME_BYTES as VECTORNAV_FRAME_BYTES
 from drivers.imu.witmotion.device import WitmotionImu
 from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
@@ -79,6 +84,10 @@ class ImuMake:
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     # 0x7FF is the id of polls and register requests.
     "damiao": MotorMake(DAMIAO_MODELS, DamiaoMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, 0x7FE)),
+    # Their feedback id is their master's, which all may share.
+    "cubemars": MotorMake(
+        CUBEMARS_MODELS, CubeMarsMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, CUBEMARS_HIGHEST_ID), (0, 0x7FF)
+    ),
     # They answer to the host's id, which is always ours.
     "robstride": MotorMake(
         ROBSTRIDE_MODELS,
@@ -100,6 +109,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
 
 IMU_MAKES: Final[Mapping[str, ImuMake]] = {
     "hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu),
+    "vectornav_vn100": ImuMake(VECTORNAV_FRAME_BYTES, VectornavImu),
     "witmotion": ImuMake(WITMOTION_FRAME_BYTES, WitmotionImu),
     "xsens_xbus": ImuMake(XSENS_FRAME_BYTES, XsensImu),
 }
