@@ -84,6 +84,8 @@ class Gantry:
         """1 as configured, 0 slack."""
         self._blend = 1.0
         """1 hanging stiffness, 0 lowered stiffness."""
+        self._gains_of = (math.nan, math.nan)
+        self._gains = (0.0,) * 6
         self._lift_n = self.weight_n
         self.support = Support.GANTRY
         self.is_reached = True
@@ -125,16 +127,10 @@ class Gantry:
         zx, zy, zz = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
         yaw = math.atan2(yx, xx)
         self._lift_n = lift = self._heave(duration_s, x, y, z, vz, yaw)
-        blend, tight = self._blend, self._tightness
-        hang, low = self.config.tilt_stiffness_nm_per_rad, self.config.lowered_tilt_stiffness_nm_per_rad
-        tilt_k = (low + blend * (hang - low)) * tight
-        yaw_k = (low + blend * (YAW_FRACTION * hang - low)) * tight
-        side_k = (SIDE_STIFFNESS_PER_S2 + blend * (LIFT_STIFFNESS_PER_S2 - SIDE_STIFFNESS_PER_S2)) * self._mass_kg
+        if (self._blend, self._tightness) != self._gains_of:
+            self._learn_gains()
+        side_k, side_d, tilt_k, tilt_d, yaw_k, yaw_d = self._gains
         ex, ey, turn, anchor_vx, anchor_vy, anchor_wz = self._follow(duration_s, x, y, yaw)
-        side_d = 2.0 * DAMPING_RATIO * math.sqrt(side_k * self._mass_kg) * tight
-        tilt_d = 2.0 * DAMPING_RATIO * math.sqrt(tilt_k * self._inertia_kg_m2)
-        yaw_d = 2.0 * DAMPING_RATIO * math.sqrt(yaw_k * self._inertia_kg_m2)
-        side_k *= tight
         return (
             -side_k * ex - side_d * (vx - anchor_vx),
             -side_k * ey - side_d * (vy - anchor_vy),
@@ -143,6 +139,22 @@ class Gantry:
             tilt_k * yz - tilt_d * (xx * wx + xy * wy + xz * wz),
             -tilt_k * xz - tilt_d * (yx * wx + yy * wy + yz * wz),
             -yaw_k * turn - yaw_d * (zx * wx + zy * wy + zz * wz - anchor_wz),
+        )
+
+    def _learn_gains(self) -> None:
+        """Stiffness and damping sideways, in tilt and about the vertical; they change only between two regimes."""
+        blend, tight = self._gains_of = self._blend, self._tightness
+        hang, low = self.config.tilt_stiffness_nm_per_rad, self.config.lowered_tilt_stiffness_nm_per_rad
+        tilt_k = (low + blend * (hang - low)) * tight
+        yaw_k = (low + blend * (YAW_FRACTION * hang - low)) * tight
+        side_k = (SIDE_STIFFNESS_PER_S2 + blend * (LIFT_STIFFNESS_PER_S2 - SIDE_STIFFNESS_PER_S2)) * self._mass_kg
+        self._gains = (
+            side_k * tight,
+            2.0 * DAMPING_RATIO * math.sqrt(side_k * self._mass_kg) * tight,
+            tilt_k,
+            2.0 * DAMPING_RATIO * math.sqrt(tilt_k * self._inertia_kg_m2),
+            yaw_k,
+            2.0 * DAMPING_RATIO * math.sqrt(yaw_k * self._inertia_kg_m2),
         )
 
     def _heave(self, duration_s: float, x: float, y: float, z: float, vz: float, yaw: float) -> float:

@@ -96,6 +96,8 @@ class DamiaoMotors:
         """Rows: position, velocity, kp, kd, torque; zero where a motor is off, which makes its torque zero."""
         self._motion: NDArray[np.float64] = np.zeros((3, n))
         """Rows: position, velocity and torque as the motor knows them."""
+        self._sensed = b""
+        """The joints' motion that `_motion` was made from; empty when it must be made anew."""
         self._error: NDArray[np.float64] = np.zeros((2, n))
         self._joint_torque: Vector = np.zeros(n)
         self._held: Vector = np.zeros(n)
@@ -245,6 +247,11 @@ class DamiaoMotors:
 
     def _sense(self, position_rad: Vector, velocity_rad_per_s: Vector) -> None:
         """What the encoders read: position and velocity in the motors' own frames."""
+        # The first physics step after an exchange begins where the exchange was: nothing has moved since.
+        sensed = position_rad.tobytes() + velocity_rad_per_s.tobytes()
+        if sensed == self._sensed:
+            return
+        self._sensed = sensed
         motion = self._motion
         np.multiply(position_rad, self._ratio, out=motion[0])
         motion[0] += self._reading_at_zero
@@ -321,6 +328,7 @@ class DamiaoMotors:
         self._learn_conditions()
 
     def _learn_conditions(self) -> None:
+        self._sensed = b""
         conditions = self._conditions
         turns = np.array([joint.direction * joint.gear for joint in self._joints], dtype=np.float64)
         self._ratio: Vector = turns * np.array([-1.0 if c.is_flipped else 1.0 for c in conditions])
