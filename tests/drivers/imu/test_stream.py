@@ -84,7 +84,9 @@ def test_after_any_noise_it_finds_its_way_back(name: str, noise: bytes) -> None:
 def test_a_frame_with_a_broken_checksum_is_never_accepted_whichever_bit_broke(name: str) -> None:
     data = sample(name, 1)
     frames = UNITS[name].parser().feed(data)
-    for bit in range(8 * len(data)):
+    # A checksum digit in the other case is the same checksum.
+    is_digit = {len(data) - at for at in range(3, 7)} if data.endswith(b"\r\n") else set[int]()
+    for bit in (bit for bit in range(8 * len(data)) if not (bit // 8 in is_digit and bit % 8 == 5)):
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
         parser = UNITS[name].parser()

@@ -11,6 +11,8 @@ from drivers.devices import Imu
 from drivers.imu.hipnuc.codec import FrameParser as HipnucParser
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.stream import StreamParser
+from drivers.imu.vectornav_vn100.codec import FrameParser as VectornavParser
+from drivers.imu.vectornav_vn100.device import VectornavImu
 from drivers.imu.witmotion.codec import FrameParser as WitmotionParser
 from drivers.imu.witmotion.device import WitmotionImu
 from drivers.imu.xsens_xbus.codec import FrameParser as XsensParser
@@ -20,6 +22,7 @@ from tests.drivers.fake_devices import MemoryPort, hi91
 
 Vector = Sequence[float]
 LEVEL = (1.0, 0.0, 0.0, 0.0)
+STILL = ((0.0, 0.0, 9.8), (0.0, 0.0, 0.0), LEVEL)
 
 
 def witmotion_frame(kind: int, *words: int) -> bytes:
@@ -78,6 +81,45 @@ def xsens(acc: Vector, gyro: Vector, quat: Vector, number: int, variant: str = "
     return xsens_message(0x36, head + attitude + motion + xsens_item(0xE020, ">I", status))
 
 
+def crc16(data: bytes) -> int:
+    """CRC-16, polynomial 0x1021 from 0, bit by bit."""
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc
+
+
+def vectornav_binary(header: bytes, payload: bytes) -> bytes:
+    return b"\xfa" + header + payload + crc16(header + payload).to_bytes(2, "big")
+
+
+def vectornav_text(body: str, digits: int = 4) -> bytes:
+    check = 0
+    for byte in body.encode():
+        check ^= byte
+    return f"${body}*{crc16(body.encode()) if digits == 4 else check:0{digits}X}\r\n".encode()
+
+
+def signed(values: Vector, width: int, digits: int) -> str:
+    return "".join(f",{value:+0{width}.{digits}f}" for value in values)
+
+
+def vectornav(acc: Vector, gyro: Vector, quat: Vector, number: int, packet: str = "binary", status: int = 0) -> bytes:
+    w, x, y, z = attitude = north_east_down(quat)
+    ypr = [math.degrees(angle) for angle in reversed(angles_of(attitude))]
+    rest = signed((1.0, 0.0, 2.0), 7, 4) + signed(acc, 7, 3) + signed(gyro, 10, 6)
+    if packet == "vnymr":
+        return vectornav_text("VNYMR" + signed(ypr, 8, 3) + rest)
+    if packet == "vnqmr":
+        return vectornav_text("VNQMR" + signed((x, y, z, w), 9, 6) + rest, 2)
+    if packet == "angles":
+        return vectornav_binary(b"\x01\x29\x01", struct.pack("<Q9f", number, *ypr, *gyro, *acc))
+    payload = struct.pack("<Q10fH", number, x, y, z, w, *gyro, *acc, status)
+    return vectornav_binary(b"\x11\x31\x01\x01\x00", payload)
+
+
 def hipnuc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
     return hi91([a / 9.8 for a in acc], [math.degrees(g) for g in gyro], quat, time_ms=number)
 
@@ -133,5 +175,20 @@ UNITS: Mapping[str, Unit] = {
         )
         for variant in ("", "-ned", "-euler", "-ned-euler-double", "-double")
     },
+    **{
+        f"vectornav-{packet}": Unit(
+            config("vectornav_vn100", packet if packet.startswith("vn") else "binary"),
+            VectornavParser,
+            VectornavImu,
+            lambda *motion, packet=packet: vectornav(*motion, packet=packet),
+            foreign,
+            steps,
+        )
+        for packet, foreign, steps in (
+            ("binary", (vectornav_text("VNYPR,+001.000,+002.000,+003.000"), "vnypr"), (1e-4, 1e-5, 1e-5)),
+            ("angles", (vectornav(*STILL, 0, "vnymr"), "vnymr"), (1e-4, 1e-5, 1e-5)),
+            ("vnymr", (vectornav(*STILL, 0), "binary"), (1e-3, 1e-5, 1e-4)),
+            ("vnqmr", (vectornav(*STILL, 0, "vnymr"), "vnymr"), (1e-3, 1e-5, 1e-5)),
+        )
+    },
 }
-STILL = ((0.0, 0.0, 9.8), (0.0, 0.0, 0.0), LEVEL)
