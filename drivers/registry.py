@@ -19,6 +19,8 @@ from drivers.can.robstride.tables import HIGHEST_MOTOR_ID as ROBSTRIDE_HIGHEST_I
 from drivers.can.robstride.tables import MODELS as ROBSTRIDE_MODELS
 from drivers.can.robstride.tables import WRAP_MARGIN_RAD
 from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
+from drivers.imu.bno08x_rvc.device import Bno08xRvcImu
+from drivers.imu.bno08x_rvc.tables import FRAME_BYTES as BNO08X_FRAME_BYTES
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.hipnuc.tables import FRAME_BYTES as HIPNUC_FRAME_BYTES
 from drivers.imu.vectornav_vn100.device import VectornavImu
@@ -109,6 +111,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
 
 IMU_MAKES: Final[Mapping[str, ImuMake]] = {
     "hipnuc": ImuMake(HIPNUC_FRAME_BYTES, HipnucImu),
+    "bno08x_rvc": ImuMake(BNO08X_FRAME_BYTES, Bno08xRvcImu, has_angular_rate=False),
     "vectornav_vn100": ImuMake(VECTORNAV_FRAME_BYTES, VectornavImu),
     "witmotion": ImuMake(WITMOTION_FRAME_BYTES, WitmotionImu),
     "xsens_xbus": ImuMake(XSENS_FRAME_BYTES, XsensImu),

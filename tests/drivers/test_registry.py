@@ -165,3 +165,28 @@ def test_frames_with_29_bits_load_the_bus_more() -> None:
     limits = {name: replace(config, velocity_rad_per_s=20.0) for name, config in joints.items()}
     (problem,) = wiring_problems(robot_config(limits, control_hz=500.0))
     assert "5 motors at 500 Hz need 1600 bits" in problem
+
+
+@pytest.mark.parametrize("make", ["bno08x_rvc"])
+def test_a_unit_without_angular_rate_is_refused_with_that_reason(make: str) -> None:
+    buses = {"can0": CanBusConfig("can", "virtual", "0", 1_000_000), "imu0": SerialBusConfig("serial", "", 115_200)}
+    unit = imu(make=make, packet="rvc", rate_hz=100.0)
+    (problem,) = wiring_problems(robot_config({"knee": joint("can0", 1)}, imu=unit, buses=buses))
+    assert problem == f"imu: {make} measures no angular rate, which the safety guards need: use another unit"
+    assert not IMU_MAKES[make].has_angular_rate
+
+
+@pytest.mark.parametrize(
+    ("make", "packet"),
+    [(make, packet) for make, known in IMU_MAKES.items() for packet in known.frame_bytes if known.has_angular_rate],
+)
+def test_every_packet_of_every_other_unit_works_at_a_rate_that_its_line_carries(make: str, packet: str) -> None:
+    joints = {"knee": joint("can0", 1)}
+    size = IMU_MAKES[make].frame_bytes[packet]
+    for baud_bps, count in ((size * 10 * 200, 1), (size * 10 * 250, 0)):
+        buses = {
+            "can0": CanBusConfig("can", "virtual", "0", 1_000_000),
+            "imu0": SerialBusConfig("serial", "", baud_bps),
+        }
+        unit = imu(make=make, packet=packet, rate_hz=200.0)
+        assert len(wiring_problems(robot_config(joints, imu=unit, buses=buses))) == count

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.devices import Imu
+from drivers.imu.bno08x_rvc.codec import FrameParser as RvcParser
+from drivers.imu.bno08x_rvc.device import Bno08xRvcImu
 from drivers.imu.hipnuc.codec import FrameParser as HipnucParser
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.imu.stream import StreamParser
@@ -120,6 +122,16 @@ def vectornav(acc: Vector, gyro: Vector, quat: Vector, number: int, packet: str 
     return vectornav_binary(b"\x11\x31\x01\x01\x00", payload)
 
 
+def rvc_frame(index: int, *words: int) -> bytes:
+    body = bytes((index & 0xFF,)) + struct.pack("<6h", *words) + bytes(3)
+    return b"\xaa\xaa" + body + bytes((sum(body) & 0xFF,))
+
+
+def rvc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
+    angles = [round(math.degrees(angle) * 100) for angle in reversed(angles_of(quat))]
+    return rvc_frame(number, *angles, *(round(value / 9.80665 * 1000) for value in acc))
+
+
 def hipnuc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
     return hi91([a / 9.8 for a in acc], [math.degrees(g) for g in gyro], quat, time_ms=number)
 
@@ -135,7 +147,7 @@ class Unit:
             all in the unit's axes, and a number that the unit counts.
         foreign: Another packet of the same make, and its name.
         steps: By how much the force, rate and attitude may be off, through rounding.
-        has_rate: Whether it measures angular rate.
+        has_rate: Whether it measures angular rate; the inventory of one that does not says so.
     """
 
     config: ImuConfig
@@ -175,6 +187,9 @@ UNITS: Mapping[str, Unit] = {
         )
         for variant in ("", "-ned", "-euler", "-ned-euler-double", "-double")
     },
+    "bno08x": Unit(
+        config("bno08x_rvc", "rvc"), RvcParser, Bno08xRvcImu, rvc, (b"", ""), (0.01, 0.0, 3e-4), has_rate=False
+    ),
     **{
         f"vectornav-{packet}": Unit(
             config("vectornav_vn100", packet if packet.startswith("vn") else "binary"),
