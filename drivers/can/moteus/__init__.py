@@ -1,0 +1,1 @@
+"""mjbots moteus controllers on CAN FD."""
