@@ -20,6 +20,9 @@ from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.witness import Witness
 
+CUT_S = 10.0
+"""How long motors are told to switch off when time has run out, before the run ends without their answer."""
+
 PROCESS_FAULTS = ("mission_stalled", "mission_killed", "recorder_blocked", "disk_full", "clock_step")
 """Faults of the supervisor itself that one thread can show; the others need processes of their own."""
 
@@ -101,6 +104,8 @@ class LockstepRun:
                 if now_s > limit_s and not self.ran_out_of_time:
                     self.ran_out_of_time = True
                     loops.link.post_action(OperatorAction.CUT)
+                if now_s > limit_s + CUT_S:
+                    return snapshot  # Cut in every cycle since, and still not seen to be off: no more can be done.
             loops.clock.advance(loops.control_period_s)
             loops.world.advance_to(loops.clock.now_s())
             if self._pace is not None:

@@ -11,7 +11,7 @@ from supervisor.core.clock import VirtualClock
 from supervisor.core.exchange import MissionOutput, Snapshot
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.runtime.link import MemoryLink
-from supervisor.runtime.lockstep import OVERTIME_S, LockstepRun, Loops
+from supervisor.runtime.lockstep import CUT_S, OVERTIME_S, LockstepRun, Loops
 from supervisor.runtime.progress import SilentProgress
 from tests.trees.stand_ins import Bench, make_snapshot, make_stop
 from trees.values import MissionResult
@@ -209,3 +209,12 @@ def test_faults_of_the_recorder_and_the_clock_reach_the_control_loop(kind: str) 
     case.run()
     assert case.control.recording_fails
     assert case.control.inputs.clock_step_s == 0.7
+
+
+def test_motors_that_never_say_they_are_off_do_not_keep_the_run_from_ending() -> None:
+    case = Case()
+    case.control.obeys = False
+    run = case.run(limit_s=1.0)
+    assert run.ran_out_of_time
+    assert case.control.pressed == [OperatorAction.CUT]
+    assert case.world.times[-1] == pytest.approx(1.0 + OVERTIME_S + CUT_S, abs=PERIOD_S * 2 * PER_TICK)
