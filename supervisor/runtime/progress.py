@@ -9,8 +9,8 @@ from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from supervisor.core.exchange import Snapshot
 
@@ -90,8 +90,9 @@ class TerminalProgress:
             return
         self._next_s = wall_s + REFRESH_S
         table = Table.grid(padding=(0, 2))
-        table.add_row("stage", f"[bold]{escape(stage) or '-'}[/]", f"{now_s:.1f} s")
-        table.add_row("waits for", escape(waiting_for) or "-", f"{left_s:.0f} s left" if math.isfinite(left_s) else "")
+        # Text, not markup: what is printed above the table has the table drawn again as it is itself printed.
+        table.add_row("stage", Text(stage or "-", style="bold"), f"{now_s:.1f} s")
+        table.add_row("waits for", Text(waiting_for or "-"), f"{left_s:.0f} s left" if math.isfinite(left_s) else "")
         table.add_row("robot", snapshot.arming.value, f"level {snapshot.level.name}")
         for name, measured, margin in closest_guards(snapshot):
             table.add_row("guard", f"{name} {measured}", f"{margin:.0%} left")
