@@ -97,6 +97,11 @@ REQUIREMENTS: tuple[Requirement, ...] = (
          "test_clips_are_counted_by_joint_and_cycle"),
     ),
     *_of(
+        "test_two_actions.py",
+        ("SAF-405", "The whole core, stepped after a trip of any level, never moves on fewer than two presses.",
+         "test_no_sequence_of_fewer_than_two_presses_leads_to_motion"),
+    ),
+    *_of(
         "test_gate.py",
         ("SAF-310", "A refused proposal leaves the valid one before in force.",
          "test_a_refused_proposal_is_counted_once_and_the_valid_one_before_stays"),
