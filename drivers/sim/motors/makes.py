@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from drivers.sim.motors import cubemars, robstride
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
 
-MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {"damiao": DamiaoMotors}
+MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {
+    "damiao": DamiaoMotors,
+    "robstride": robstride.RobStrideMotors,
+    "cybergear": robstride.CyberGearMotors,
+    "cubemars": cubemars.CubeMarsMotors,
+}
 
-FAULT_NAMES: Mapping[str, Collection[str]] = {"damiao": FAULT_CODES.keys()}
+FAULT_NAMES: Mapping[str, Collection[str]] = {
+    "damiao": FAULT_CODES.keys(),
+    "robstride": robstride.FAULT_CODES.keys(),
+    "cybergear": robstride.CYBERGEAR_FAULT_CODES.keys(),
+    "cubemars": cubemars.FAULT_CODES.keys(),
+}
 """What each make can report as wrong with a motor."""
