@@ -100,11 +100,14 @@ class Journal:
         if snapshot.board.level is Level.NONE and not self._tripped:
             return
         tripped = {reading.id: reading for reading in snapshot.board if reading.tripped}
+        # With the motors off a guard only stands in the way of arming: every run begins with sensors not heard yet.
+        shown = snapshot.arming is not ArmingState.DISARMED
         for name, reading in tripped.items():
             if name not in self._tripped:
-                self._write(EventKind.GUARD, now_s, describe(reading, snapshot), latching=reading.level.latches)
+                text = describe(reading, snapshot)
+                self._write(EventKind.GUARD, now_s, text, latching=shown and reading.level.latches, shown=shown)
         for name in sorted(self._tripped - tripped.keys()):
-            self._write(EventKind.GUARD, now_s, f"guard {name} is clear")
+            self._write(EventKind.GUARD, now_s, f"guard {name} is clear", shown=shown)
         self._tripped = frozenset(tripped)
 
     def _observe_results(self, snapshot: Snapshot, now_s: float) -> None:
@@ -123,9 +126,10 @@ class Journal:
             text = "drill passed" if snapshot.drill.passed else "drill failed: " + "; ".join(snapshot.drill.problems)
             self._write(EventKind.REQUEST_RESULT, now_s, f"{text}; off after {snapshot.drill.off_after_s:.3f} s")
 
-    def _write(self, kind: EventKind, now_s: float, text: str, *, latching: bool = False) -> None:
+    def _write(self, kind: EventKind, now_s: float, text: str, *, latching: bool = False, shown: bool = True) -> None:
         self._log.append(kind, now_s, text, latching=latching)
-        self._progress.message(now_s, text)
+        if shown:
+            self._progress.message(now_s, text)
 
 
 def describe(reading: GuardReading, snapshot: Snapshot) -> str:

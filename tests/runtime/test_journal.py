@@ -87,6 +87,17 @@ def test_each_state_of_arming_and_each_refusal_is_written_once(bench: Bench) -> 
     assert "arming refused: tilt 0.7 rad; no drill" in bench.shown.texts
 
 
+def test_a_guard_is_shown_only_where_the_motors_may_be_on(bench: Bench) -> None:
+    tripped = replace(QUIET, board=make_board(TILTED))
+    bench.observe(tripped, QUIET)
+    assert [text for text in bench.shown.texts if "tilt" in text] == []
+    bench.observe(replace(tripped, arming=ArmingState.RUNNING), replace(QUIET, arming=ArmingState.RUNNING))
+    assert [text for text in bench.shown.texts if "tilt" in text] == [
+        "guard tilt VIOLATED: 0.7 of 0.6 rad, level DAMP",
+        "guard tilt is clear",
+    ]
+
+
 def test_a_guard_is_written_when_it_trips_and_when_it_is_clear(bench: Bench) -> None:
     tripped = replace(QUIET, board=make_board(TILTED, HOT))
     bench.observe(tripped, tripped, replace(QUIET, board=make_board(HOT)), QUIET, QUIET)
@@ -126,9 +137,10 @@ def test_a_stop_after_a_reset_is_written_again_and_one_without_numbers_plainly(b
 def test_what_latches_is_forced_to_the_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     forced: list[int] = []
     monkeypatch.setattr("supervisor.evidence.events.os.fsync", forced.append)
-    bench.observe(replace(QUIET, board=make_board(HOT), level=Level.WARN))
+    running = replace(QUIET, arming=ArmingState.RUNNING)
+    bench.observe(replace(running, board=make_board(HOT), level=Level.WARN))
     assert forced == []
-    bench.observe(replace(QUIET, level=Level.DAMP, board=make_board(HOT, TILTED), stop=make_stop()))
+    bench.observe(replace(running, level=Level.DAMP, board=make_board(HOT, TILTED), stop=make_stop()))
     assert len(forced) == 3, "guard, level, stop"
 
 
