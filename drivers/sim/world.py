@@ -19,6 +19,9 @@ from drivers.sim.fault_kinds import NO_FAULTS, POLICY_FAULTS, PROCESS_FAULTS, Fa
 from drivers.sim.faults import START, FaultInjector, check_faults, kinds_of
 from drivers.sim.imu.conditions import Motion, SimulatedImu
 from drivers.sim.imu.hipnuc import HipnucImu
+from drivers.sim.imu.vectornav_vn100 import VectornavImu
+from drivers.sim.imu.witmotion import WitmotionImu
+from drivers.sim.imu.xsens_xbus import XsensImu
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.makes import MOTOR_MAKES
 from drivers.sim.plant import Plant, Truth
@@ -33,7 +36,12 @@ from supervisor.core.robot import CanBusConfig, RobotConfig, SerialBusConfig
 from supervisor.core.robot_file import Robot
 from supervisor.core.state import BaseVelocity
 
-IMU_MAKES: Mapping[str, Callable[..., SimulatedImu]] = {"hipnuc": HipnucImu}
+IMU_MAKES: Mapping[str, Callable[..., SimulatedImu]] = {
+    "hipnuc": HipnucImu,
+    "vectornav_vn100": VectornavImu,
+    "witmotion": WitmotionImu,
+    "xsens_xbus": XsensImu,
+}
 
 BITS_PER_BYTE = 10
 """On a serial line, with start and stop bit."""
