@@ -115,3 +115,12 @@ MODELS: Final[Mapping[str, MotorModel]] = {
 
 SHORTEST_TIMEOUT_S: Final = 0.02
 """Below this a host without real-time scheduling trips the motor's timeout by itself."""
+
+TIMED_OUT_FAULT: Final = 1 << 16
+"""Above the error word: set when a motor has said that its timeout switched it off."""
+
+REPLY_TIMEOUT_S: Final = 0.02
+"""How long to wait for a reply: motors answer in under 1 ms, the rest is for a busy bus and our cycle."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
