@@ -7,6 +7,7 @@ Source: see `tables`.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -29,6 +30,7 @@ from drivers.imu.xsens_xbus.tables import (
     MAXIMUM_DATA_BYTES,
     PREAMBLE,
     QUATERNION,
+    QUATERNION_NORM,
     RATE_OF_TURN,
     REAL_BYTES,
     SET_OUTPUT_CONFIGURATION,
@@ -206,6 +208,13 @@ def _decode_numbers(number_format: int, count: int, raw: bytes) -> tuple[float, 
         # The fraction comes first.
         return tuple(whole + fraction / 2**32 for fraction, whole in struct.iter_unpack(">Ih", raw))
     return _FLOATS[count].unpack(raw)
+
+
+def is_plausible(items: Sequence[DataItem]) -> bool:
+    """Whether the quaternion among the items, if any, is a unit one, or zero or NaN as from a broken unit."""
+    low, high = QUATERNION_NORM
+    norms = [math.hypot(*item.values) for item in items if item.data_id & 0xFFF0 == QUATERNION]
+    return all(norm == 0.0 or math.isnan(norm) or low <= norm <= high for norm in norms)
 
 
 def measure(items: Sequence[DataItem]) -> Measurement:

@@ -61,6 +61,9 @@ class XsensImu(StreamingImu[Items]):
                 except FrameError:
                     self._refuse(len(frame))
                     continue
+                if not codec.is_plausible(items):
+                    self._refuse(len(frame))
+                    continue
                 motion = b"".join([item.raw for item in items if item.data_id & 0xFFF0 in _MOTION])
                 self._count(items)
                 if motion:

@@ -133,3 +133,6 @@ FILTER_VALID_MASK: Final = 1 << 1
 
 CLIPPING_MASK: Final = 0b111111 << 8 | 1 << 19
 """Must be clear: acceleration, rate, or any sensor at the end of its range."""
+
+QUATERNION_NORM: Final = (0.95, 1.05)
+"""A quaternion far from a unit one has passed the 8-bit sum by chance (1 in 256 of damaged messages does)."""

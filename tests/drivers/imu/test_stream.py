@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.imu.stream import StreamParser
-from tests.drivers.imu.units import STILL, UNITS
+from tests.drivers.imu.units import STILL, UNITS, is_sound
 
 LONGEST_FRAME_BYTES = 2055
 makes = pytest.mark.parametrize("name", UNITS)
@@ -67,6 +67,13 @@ def test_every_byte_is_in_a_frame_or_dropped_or_awaits_its_end(name: str, data: 
     assert parser.frames == len(found)
     # A refused frame costs the byte that looked like its start.
     assert sum(parser.rejected.values()) <= parser.dropped_bytes
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name != "hipnuc"])
+@given(st.data())
+def test_whatever_arrives_every_accepted_frame_has_a_right_checksum(name: str, data: st.DataObject) -> None:
+    for frame in UNITS[name].parser().feed(b"".join(data.draw(parts_of(name)))):
+        assert is_sound(name, frame)
 
 
 @makes

@@ -136,6 +136,19 @@ def hipnuc(acc: Vector, gyro: Vector, quat: Vector, number: int) -> bytes:
     return hi91([a / 9.8 for a in acc], [math.degrees(g) for g in gyro], quat, time_ms=number)
 
 
+def is_sound(name: str, frame: bytes) -> bool:
+    """Whether the checksum of a frame is right, worked out by hand; for all makes but HiPNUC."""
+    if name.startswith("witmotion"):
+        return len(frame) == 11 and sum(frame[:10]) % 256 == frame[10]
+    if name.startswith("bno08x"):
+        return len(frame) == 19 and sum(frame[2:18]) % 256 == frame[18]
+    if frame[0] == ord("$"):
+        body, check = frame[1:-2].split(b"*")
+        return vectornav_text(body.decode(), len(check)).upper() == frame.upper()
+    # An Xbus message sums to zero, a binary VectorNav packet leaves no remainder.
+    return sum(frame[1:]) % 256 == 0 if name.startswith("xsens") else crc16(frame[1:]) == 0
+
+
 @dataclass(frozen=True)
 class Unit:
     """One make and packet.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,13 @@ def test_what_is_not_sent_reads_nan() -> None:
     assert reading.acceleration_base_in_base_m_per_s2 == pytest.approx([0.0, 0.0, 9.8])
     assert np.isnan(reading.gravity_in_base).all()
     assert np.isnan(reading.angular_velocity_base_in_base_rad_per_s).all()
+
+
+@pytest.mark.parametrize(
+    ("quat", "samples"),
+    [((1, 0, 0, 0), 1), ((0, 0, 0, 0), 1), ((math.nan, 0, 0, 0), 1), ((0.9, 0, 0, 0), 0), ((1e30, 0, 0, 0), 0)],
+)
+def test_a_quaternion_that_is_none_is_no_sample(quat: tuple[float, ...], samples: int) -> None:
+    imu, port = device()
+    port.pending = xsens(*STILL[:2], quat, 1)
+    assert imu.read(1.0).sequence == samples
