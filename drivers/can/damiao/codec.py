@@ -22,6 +22,7 @@ from drivers.can.damiao.tables import (
     UINT32_REGISTERS,
 )
 from drivers.can.impedance import MIT_DISABLE, MIT_ENABLE, MIT_SET_ZERO, TOP_12, TOP_16
+from drivers.can.timeouts import count_timeout
 from drivers.devices import MotorModel
 from supervisor.core.errors import EncodeError, FrameError
 
@@ -139,20 +140,8 @@ def make_store(motor_id: int) -> Frame:
 
 
 def timeout_counts(timeout_s: float) -> int:
-    """The TIMEOUT register's value for a duration; 0 s switches the timeout off.
-
-    Raises:
-        EncodeError: Negative, not finite, too long, or so short that it would silently become 0, "off".
-    """
-    if not math.isfinite(timeout_s) or timeout_s < 0.0:
-        raise EncodeError(f"command timeout {timeout_s} s; allowed: 0 (off) or a positive duration")
-    # Half a millionth of a count: 0.1 s / 50 us is 1999.9999999999998 in binary.
-    counts = int(timeout_s / TIMEOUT_COUNT_S + 5e-7)
-    if counts == 0 and timeout_s > 0.0:
-        raise EncodeError(f"command timeout {timeout_s} s would be stored as 0, which is off; at least 50 us")
-    if counts > 0xFFFFFFFF:
-        raise EncodeError(f"command timeout {timeout_s} s is longer than the register can hold")
-    return counts
+    """The TIMEOUT register's value for a duration. See `drivers.can.timeouts`."""
+    return count_timeout(timeout_s, TIMEOUT_COUNT_S)
 
 
 def make_set_timeout(motor_id: int, timeout_s: float) -> Frame:

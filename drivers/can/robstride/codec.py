@@ -26,6 +26,7 @@ from drivers.can.robstride.tables import (
     Parameter,
     ParameterKind,
 )
+from drivers.can.timeouts import count_timeout
 from drivers.devices import MotorModel
 from supervisor.core.errors import EncodeError, FrameError
 
@@ -53,8 +54,6 @@ OPERATION_SHIFTS: Final = (48, 32, 16, 0)
 
 DEVICE_ID_TARGET: Final = 0xFE
 """Target of a reply that tells who a motor is."""
-
-BITRATES_BPS: Final = {1_000_000: 1, 500_000: 2, 250_000: 3, 125_000: 4}
 
 _LAYOUTS: Final[dict[ParameterKind, str]] = {
     "uint8": "<B3x",
@@ -151,37 +150,32 @@ def make_operation(model: MotorModel, motor_id: int, values: Sequence[float]) ->
 
 def make_enable(motor_id: int, host_id: int = HOST_ID) -> Frame:
     """Switch a motor on."""
-    return _request(TYPE_ENABLE, host_id, motor_id, _NOTHING)
+    return make_frame(TYPE_ENABLE, host_id, motor_id, _NOTHING)
 
 
 def make_stop(motor_id: int, host_id: int = HOST_ID, *, clear_fault: bool = False) -> Frame:
     """Switch a motor off, and clear its latched faults if asked. It answers with feedback even when already off."""
-    return _request(TYPE_STOP, host_id, motor_id, _FIRST_ONE if clear_fault else _NOTHING)
+    return make_frame(TYPE_STOP, host_id, motor_id, _FIRST_ONE if clear_fault else _NOTHING)
 
 
 def make_set_zero(motor_id: int, host_id: int = HOST_ID) -> Frame:
     """Make the present position the zero: only while off."""
-    return _request(TYPE_SET_ZERO, host_id, motor_id, _FIRST_ONE)
+    return make_frame(TYPE_SET_ZERO, host_id, motor_id, _FIRST_ONE)
 
 
 def make_get_id(motor_id: int, host_id: int = HOST_ID) -> Frame:
     """Ask for a motor's unique id."""
-    return _request(TYPE_GET_ID, host_id, motor_id, _NOTHING)
+    return make_frame(TYPE_GET_ID, host_id, motor_id, _NOTHING)
 
 
 def make_version_request(motor_id: int, host_id: int = HOST_ID) -> Frame:
     """Ask for the firmware's version. It switches the motor off, too."""
-    return _request(TYPE_STOP, host_id, motor_id, _VERSION_REQUEST)
-
-
-def make_set_can_id(motor_id: int, new_id: int, host_id: int = HOST_ID) -> Frame:
-    """Give a motor another id, at once: only while off, with nobody else on the bus."""
-    return _frame(TYPE_SET_CAN_ID, _byte(new_id, "new id") << 8 | _byte(host_id, "host id"), motor_id, _NOTHING)
+    return make_frame(TYPE_STOP, host_id, motor_id, _VERSION_REQUEST)
 
 
 def make_parameter_read(motor_id: int, index: int, host_id: int = HOST_ID) -> Frame:
     """Ask for a parameter's value."""
-    return _request(TYPE_READ, host_id, motor_id, _index(index) + bytes(6))
+    return make_frame(TYPE_READ, host_id, motor_id, _index(index) + bytes(6))
 
 
 def make_parameter_write(motor_id: int, index: int, kind: ParameterKind, value: float, host_id: int = HOST_ID) -> Frame:
@@ -198,7 +192,7 @@ def make_parameter_write(motor_id: int, index: int, kind: ParameterKind, value: 
         raise EncodeError(f"{value} does not fit parameter 0x{index:04X}, a {kind}") from None
     if kind == "float32" and not math.isfinite(value):
         raise EncodeError(f"{value} is not a number that parameter 0x{index:04X} may hold")
-    return _request(TYPE_WRITE, host_id, motor_id, _index(index) + bytes(2) + raw)
+    return make_frame(TYPE_WRITE, host_id, motor_id, _index(index) + bytes(2) + raw)
 
 
 def make_write(motor_id: int, parameter: Parameter, value: float, host_id: int = HOST_ID) -> Frame:
@@ -212,20 +206,8 @@ def make_set_run_mode(motor_id: int, mode: int, host_id: int = HOST_ID) -> Frame
 
 
 def timeout_counts(timeout_s: float) -> int:
-    """The canTimeout parameter's value for a duration; 0 s switches the timeout off.
-
-    Raises:
-        EncodeError: Negative, not finite, too long, or so short that it would silently become 0, "off".
-    """
-    if not math.isfinite(timeout_s) or timeout_s < 0.0:
-        raise EncodeError(f"command timeout {timeout_s} s; allowed: 0 (off) or a positive duration")
-    # Half a millionth of a count: 0.1 s / 50 us is 1999.9999999999998 in binary.
-    counts = int(timeout_s / TIMEOUT_COUNT_S + 5e-7)
-    if counts == 0 and timeout_s > 0.0:
-        raise EncodeError(f"command timeout {timeout_s} s would be stored as 0, which is off; at least 50 us")
-    if counts > 0xFFFFFFFF:
-        raise EncodeError(f"command timeout {timeout_s} s is longer than the parameter can hold")
-    return counts
+    """The canTimeout parameter's value for a duration. See `drivers.can.timeouts`."""
+    return count_timeout(timeout_s, TIMEOUT_COUNT_S)
 
 
 def make_set_timeout(motor_id: int, timeout_s: float, host_id: int = HOST_ID) -> Frame:
@@ -235,26 +217,6 @@ def make_set_timeout(motor_id: int, timeout_s: float, host_id: int = HOST_ID) ->
         EncodeError: See `timeout_counts`.
     """
     return make_write(motor_id, CAN_TIMEOUT, timeout_counts(timeout_s), host_id)
-
-
-def make_save(motor_id: int, host_id: int = HOST_ID) -> Frame:
-    """Store all parameters to flash. RobStride only: a CyberGear takes this for a change of its bit rate."""
-    return _request(TYPE_SAVE, host_id, motor_id, bytes(range(1, 9)))
-
-
-def make_set_bitrate(motor_id: int, code: int, host_id: int = HOST_ID) -> Frame:
-    """Set the bit rate by its code (see `BITRATES_BPS`), from the next power-up on. RobStride only."""
-    return _choice(TYPE_SET_BITRATE, motor_id, code, range(1, 5), host_id)
-
-
-def make_active_report(motor_id: int, code: int, host_id: int = HOST_ID) -> Frame:
-    """Switch unasked feedback on (1) or off (0). RobStride only."""
-    return _choice(TYPE_ACTIVE_REPORT, motor_id, code, range(2), host_id)
-
-
-def make_set_protocol(motor_id: int, code: int, host_id: int = HOST_ID) -> Frame:
-    """Choose private (0), CANopen (1) or MIT (2) protocol, from the next power-up on. RobStride only."""
-    return _choice(TYPE_SET_PROTOCOL, motor_id, code, range(3), host_id)
 
 
 def decode_feedback(frame: Frame, model: MotorModel) -> MotorFeedback:
@@ -343,18 +305,17 @@ def _scale(count: int, high: float) -> float:
     return count * (2.0 * high / TOP_16) - high
 
 
-def _choice(kind: int, motor_id: int, code: int, allowed: range, host_id: int) -> Frame:
-    if code not in allowed:
-        raise EncodeError(f"code {code}; allowed: {allowed[0]} to {allowed[-1]}")
-    return _request(kind, host_id, motor_id, bytes((1, 2, 3, 4, 5, 6, code, 8)))
+def make_frame(kind: int, host_id: int, motor_id: int, payload: bytes) -> Frame:
+    """A frame from a host to a motor.
 
-
-def _request(kind: int, host_id: int, motor_id: int, payload: bytes) -> Frame:
-    return _frame(kind, _byte(host_id, "host id"), motor_id, payload)
+    Raises:
+        EncodeError: An id that does not fit its byte.
+    """
+    return _frame(kind, check_byte(host_id, "host id"), motor_id, payload)
 
 
 def _frame(kind: int, data: int, motor_id: int, payload: bytes) -> Frame:
-    return Frame(kind << 24 | data << 8 | _byte(motor_id, "motor id"), payload, is_extended=True)
+    return Frame(kind << 24 | data << 8 | check_byte(motor_id, "motor id"), payload, is_extended=True)
 
 
 def _index(index: int) -> bytes:
@@ -363,7 +324,12 @@ def _index(index: int) -> bytes:
     return index.to_bytes(2, "little")
 
 
-def _byte(value: int, what: str) -> int:
+def check_byte(value: int, what: str) -> int:
+    """A number that fits one byte of an identifier.
+
+    Raises:
+        EncodeError: It does not.
+    """
     if not 0 <= value <= 0xFF:
         raise EncodeError(f"{what} {value}; allowed: 0 to 255")
     return value

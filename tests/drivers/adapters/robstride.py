@@ -12,7 +12,7 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.impedance import command_ranges
-from drivers.can.robstride import codec
+from drivers.can.robstride import codec, commissioning
 from drivers.can.robstride.batch import FeedbackBatch, OperationBatch
 from drivers.can.robstride.tables import FAULT_NAMES, REPORT_FAULT_NAMES, REPORT_WARNING_NAMES
 from drivers.devices import MotorModel, WiredMotor
@@ -186,7 +186,7 @@ COMMON: Mapping[str, Check] = {
     "stop": simple(lambda i: codec.make_stop(i["motor_id"], i["host_id"], clear_fault=i.get("clear_fault", False))),
     "set_zero": simple(lambda i: codec.make_set_zero(i["motor_id"], i["host_id"])),
     "get_device_id": simple(lambda i: codec.make_get_id(i["motor_id"], i["host_id"])),
-    "set_can_id": simple(lambda i: codec.make_set_can_id(i["motor_id"], i["new_id"], i["host_id"])),
+    "set_can_id": simple(lambda i: commissioning.make_set_can_id(i["motor_id"], i["new_id"], i["host_id"])),
     "write_run_mode": simple(lambda i: codec.make_set_run_mode(i["motor_id"], i["value"], i["host_id"])),
     "write_param_float": simple(parameter_write),
     "read_param": simple(lambda i: codec.make_parameter_read(i["motor_id"], i["index"], i["host_id"])),
@@ -198,10 +198,10 @@ COMMON: Mapping[str, Check] = {
 ROBSTRIDE: Mapping[str, Check] = {
     **COMMON,
     "write_param_int": simple(parameter_write),
-    "set_baud": coded(codec.make_set_bitrate),
-    "active_report": coded(codec.make_active_report),
-    "set_protocol": coded(codec.make_set_protocol),
-    "save": simple(lambda i: codec.make_save(i["motor_id"], i["host_id"])),
+    "set_baud": coded(commissioning.make_set_bitrate),
+    "active_report": coded(commissioning.make_active_report),
+    "set_protocol": coded(commissioning.make_set_protocol),
+    "save": simple(lambda i: commissioning.make_save(i["motor_id"], i["host_id"])),
     "feedback": check_feedback,
     "active_feedback": check_feedback,
     "fault_frame": check_fault_frame,

@@ -5,7 +5,7 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.cybergear.tables import MODELS as CYBERGEAR
-from drivers.can.robstride import codec
+from drivers.can.robstride import codec, commissioning
 from drivers.can.robstride.tables import CAN_TIMEOUT, MODELS, RUN_MODE
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.robstride import CyberGearMotors, RobStrideMotors
@@ -137,7 +137,7 @@ def test_a_cybergear_has_no_timeout_and_goes_on() -> None:
     bench.now_s += 100.0
     assert bench.torque()[0] == pytest.approx(5.0, abs=0.01)
     assert bench.read(1, CAN_TIMEOUT) is None
-    assert bench.say(codec.make_save(1)) == []
+    assert bench.say(commissioning.make_save(1)) == []
 
 
 def test_run_mode_changes_only_while_off_and_other_modes_ignore_commands() -> None:
@@ -164,7 +164,7 @@ def test_a_fault_switches_off_and_stays_until_its_cause_is_gone_and_it_is_cleare
 
 def test_a_brown_out_forgets_what_was_never_saved() -> None:
     bench = Bench()
-    bench.say(codec.make_set_timeout(1, 0.2), codec.make_save(1), codec.make_set_timeout(1, 0.1))
+    bench.say(codec.make_set_timeout(1, 0.2), commissioning.make_save(1), codec.make_set_timeout(1, 0.1))
     assert bench.read(1, CAN_TIMEOUT) == 2000
     bench.motors.set_conditions([MotorCondition(0, is_browned_out=True), MotorCondition(1)])
     assert bench.read(1, CAN_TIMEOUT) == 4000

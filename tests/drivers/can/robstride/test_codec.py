@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.bus import Frame
 from drivers.can.impedance import command_ranges
-from drivers.can.robstride import codec
+from drivers.can.robstride import codec, commissioning
 from drivers.can.robstride.tables import MODELS, PARAMETERS
 from supervisor.core.errors import EncodeError, FrameError
 
@@ -135,12 +135,12 @@ def test_a_timeout_that_would_not_protect_is_refused(timeout_s: float) -> None:
         lambda: codec.make_enable(256),
         lambda: codec.make_enable(-1),
         lambda: codec.make_stop(1, 256),
-        lambda: codec.make_set_can_id(1, 256),
+        lambda: commissioning.make_set_can_id(1, 256),
         lambda: codec.make_parameter_read(1, 0x10000),
-        lambda: codec.make_set_bitrate(1, 0),
-        lambda: codec.make_set_bitrate(1, 5),
-        lambda: codec.make_active_report(1, 2),
-        lambda: codec.make_set_protocol(1, 3),
+        lambda: commissioning.make_set_bitrate(1, 0),
+        lambda: commissioning.make_set_bitrate(1, 5),
+        lambda: commissioning.make_active_report(1, 2),
+        lambda: commissioning.make_set_protocol(1, 3),
     ],
 )
 def test_what_no_motor_understands_is_refused(make) -> None:
