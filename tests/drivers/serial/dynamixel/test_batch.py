@@ -172,3 +172,17 @@ def test_bytes_left_over_from_before_do_not_hide_the_next_answers() -> None:
     motions.take(answers()[0][:10])
     assert motions.take(b"".join(answers())) == 3
     assert motions.parser.cut_short == 1
+
+
+def test_an_answer_with_a_header_inside_is_taken_in_neither_way() -> None:
+    """Its checksum is right, but a servo would have stuffed it."""
+    parts = answers()
+    body = parts[1][:9] + b"\xff\xff\xfd\x00" + bytes(6)
+    parts[1] = body + codec.crc16(body).to_bytes(2, "little")
+    data = b"".join(parts)
+    at_once, by_byte = batch(), batch()
+    at_once.take(data)
+    for byte in data:
+        by_byte.take(bytes((byte,)))
+    assert at_once.answers.tolist() == by_byte.answers.tolist() == [1, 0, 1]
+    assert at_once.parser.cut_short == by_byte.parser.cut_short > 0

@@ -94,3 +94,8 @@ def test_switching_the_load_and_the_mode() -> None:
     assert codec.make_load(1, is_loaded=False).hex() == "555501041f00db"
     assert codec.make_servo_mode(1)[5:9] == bytes(4)
     assert codec.make_move_start(254)[2:5] == b"\xfe\x03\x0b"
+
+
+def test_a_packet_for_all_is_nobodys_answer() -> None:
+    with pytest.raises(FrameError):
+        codec.decode_position(Packet(254, READ_POSITION, b"\0\0"))

@@ -68,3 +68,9 @@ def test_the_margin_is_the_same_at_both_ends(beyond: float) -> None:
 def test_what_is_no_place_is_refused(values: tuple[float, float, float, float]) -> None:
     with pytest.raises(DeviceError):
         resolve_zero(*values)
+
+
+def test_the_slack_is_how_far_the_nearer_next_place_is_outside() -> None:
+    zero = resolve_zero(0.0, 0.0, -0.3, 0.1)
+    assert zero.slack_rad == pytest.approx(ZERO_PERIOD_RAD - 0.3)
+    assert resolve_zero(0.0, 0.0, -0.1, 0.3).slack_rad == pytest.approx(ZERO_PERIOD_RAD - 0.3)
