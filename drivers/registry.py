@@ -14,6 +14,9 @@ from drivers.can.cybergear.device import CyberGearMotors
 from drivers.can.cybergear.tables import MODELS as CYBERGEAR_MODELS
 from drivers.can.damiao.device import DamiaoMotors
 from drivers.can.damiao.tables import MODELS as DAMIAO_MODELS
+from drivers.can.myactuator.device import MyActuatorMotors
+from drivers.can.myactuator.tables import ID_RANGE as MYACTUATOR_IDS
+from drivers.can.myactuator.tables import MODELS as MYACTUATOR_MODELS
 from drivers.can.robstride.device import RobStrideMotors
 from drivers.can.robstride.tables import HIGHEST_MOTOR_ID as ROBSTRIDE_HIGHEST_ID
 from drivers.can.robstride.tables import MODELS as ROBSTRIDE_MODELS
@@ -90,6 +93,8 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     "cubemars": MotorMake(
         CUBEMARS_MODELS, CubeMarsMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, CUBEMARS_HIGHEST_ID), (0, 0x7FF)
     ),
+    # They answer on identifiers of their own. One motor per bus and cycle is asked for its errors besides.
+    "myactuator": MotorMake(MYACTUATOR_MODELS, MyActuatorMotors, 3 * CAN_11_BIT_FRAME_BITS, MYACTUATOR_IDS, (0, 0)),
     # They answer to the host's id, which is always ours.
     "robstride": MotorMake(
         ROBSTRIDE_MODELS,

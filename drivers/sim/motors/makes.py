@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from drivers.sim.motors import cubemars, robstride
+from drivers.sim.motors import cubemars, myactuator, robstride
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
 
@@ -13,6 +13,7 @@ MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {
     "robstride": robstride.RobStrideMotors,
     "cybergear": robstride.CyberGearMotors,
     "cubemars": cubemars.CubeMarsMotors,
+    "myactuator": myactuator.MyActuatorMotors,
 }
 
 FAULT_NAMES: Mapping[str, Collection[str]] = {
@@ -20,5 +21,6 @@ FAULT_NAMES: Mapping[str, Collection[str]] = {
     "robstride": robstride.FAULT_CODES.keys(),
     "cybergear": robstride.CYBERGEAR_FAULT_CODES.keys(),
     "cubemars": cubemars.FAULT_CODES.keys(),
+    "myactuator": myactuator.FAULT_CODES.keys(),
 }
 """What each make can report as wrong with a motor."""

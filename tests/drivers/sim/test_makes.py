@@ -20,7 +20,7 @@ from supervisor.core.robot_file import Robot
 from supervisor.core.state import MotorStatus
 from tests.drivers.sim.simulated import pup
 
-MODELS = {"robstride": "RS03", "cybergear": "CyberGear", "cubemars": "AK70-10"}
+MODELS = {"robstride": "RS03", "cybergear": "CyberGear", "cubemars": "AK70-10", "myactuator": "RMD"}
 """Makes that speak impedance control over CAN, and a model that carries what the robot asks."""
 
 
@@ -82,7 +82,7 @@ def test_a_robot_is_probed_enabled_held_and_switched_off(make: str) -> None:
     rig = Rig(make)
     assert wiring_problems(rig.config) == []
     reports = {report.name: report for report in rig.inventory()}
-    expected = () if make == "robstride" else (NO_TIMEOUT_PROBLEM,)
+    expected = () if make in ("robstride", "myactuator") else (NO_TIMEOUT_PROBLEM,)
     assert {report.problems for name, report in reports.items() if name != "imu"} == {expected}
     assert (rig.step(Drive.POLL).motor_status == MotorStatus.DISABLED).all()
     assert (rig.step(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
@@ -108,6 +108,22 @@ def test_robstride_motors_let_go_when_the_host_dies() -> None:
     for _ in range(60):
         rig.step(None)
     assert (rig.step(Drive.COMMAND).motor_status == MotorStatus.DISABLED).all()
+
+
+def test_myactuator_motors_let_go_when_the_host_dies_and_do_not_start_again_by_themselves() -> None:
+    rig = Rig("myactuator")
+    rig.inventory()
+    rig.step(Drive.ENABLE)
+    for _ in range(100):
+        rig.step(Drive.COMMAND)
+    for _ in range(60):
+        rig.step(None)
+    state = rig.step(Drive.COMMAND)
+    assert (state.motor_status == MotorStatus.FAULT).all()
+    assert {rig.robot.fault_name(joint, int(code)) for joint, code in enumerate(state.fault_code)} == {"TIMED_OUT"}
+    assert (rig.step(Drive.DISABLE).motor_status == MotorStatus.FAULT).all()
+    rig.step(Drive.CLEAR_FAULT)
+    assert (rig.step(Drive.DISABLE).motor_status == MotorStatus.DISABLED).all()
 
 
 def test_every_simulated_make_names_its_faults_and_has_a_driver() -> None:
