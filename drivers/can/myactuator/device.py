@@ -106,6 +106,7 @@ class MyActuatorMotors:
         self._zeros: set[tuple[int, int]] = set()
         """Slots and requests of which the newest reply was all zeros."""
         self._is_fresh = True
+        self._all_heard = False
 
     def _frames(self, command: Command) -> _Sending:
         return [
@@ -188,17 +189,20 @@ class MyActuatorMotors:
         motion = values[:3]
         np.multiply(self._word_view >> self._shifts & self._masks, self._scale, out=motion)
         motion -= self._high
-        np.copyto(motion, self._read[:3], where=~self._motion_view)
+        if 0 in self._is_motion:
+            np.copyto(motion, self._read[:3], where=~self._motion_view)
         values[TEMPERATURE] = self._read[TEMPERATURE]
         values[STAMP] = self._stamp_view
         codes[STATUS] = self._state_view
         codes[FAULT] = self._error_view
-        codes[STATUS, self._error_view != 0] = int(MotorStatus.FAULT)
-        silent = self._stamp_view == NEVER_S
-        if silent.any():
+        if self._error_view.any():
+            codes[STATUS, self._error_view != 0] = int(MotorStatus.FAULT)
+        if not self._all_heard:
+            silent = self._stamp_view == NEVER_S
             values[: TEMPERATURE + 1, silent] = np.nan
             codes[STATUS, silent] = _UNKNOWN
             codes[FAULT, silent] = 0
+            self._all_heard = not silent.any()
 
     def write(self, drive: Drive, command: Block) -> None:
         """Send one cycle's frames. A command that cannot be encoded is not sent, and counted as an error."""
