@@ -1,0 +1,112 @@
+"""CAN frames as bytes, laid out as Linux lays them out for SocketCAN: `struct can_frame` and `struct canfd_frame`.
+
+Sixteen bytes are a classic frame, seventy-two one of CAN FD; nothing else is a frame.
+
+Source:
+    include/uapi/linux/can.h
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import can
+
+CLASSIC: Final = struct.Struct("=IB3x8s")
+"""`struct can_frame`: identifier and flags, length, data."""
+
+FLEXIBLE: Final = struct.Struct("=IBB2x64s")
+"""`struct canfd_frame`: identifier and flags, length, FD flags, data."""
+
+EXTENDED_FLAG: Final = 0x8000_0000
+REMOTE_FLAG: Final = 0x4000_0000
+ERROR_FLAG: Final = 0x2000_0000
+EXTENDED_MASK: Final = 0x1FFF_FFFF
+STANDARD_MASK: Final = 0x7FF
+
+BIT_RATE_SWITCH: Final = 0x01
+ERROR_STATE: Final = 0x02
+FD_FORMAT: Final = 0x04
+_KNOWN_FD_FLAGS: Final = BIT_RATE_SWITCH | ERROR_STATE | FD_FORMAT
+
+FD_LENGTHS: Final = frozenset((*range(9), 12, 16, 20, 24, 32, 48, 64))
+"""What the four bits of an FD frame's length can say."""
+
+_CLASSIC_MAXIMUM: Final = 8
+
+
+def pack_message(message: can.Message) -> bytes:
+    """One python-can message as bytes.
+
+    Raises:
+        ValueError: No CAN controller could send it: identifier or length out of range, or a remote frame in CAN FD.
+    """
+    number, data = message.arbitration_id, bytes(message.data)
+    length = message.dlc if message.is_remote_frame else len(data)
+    # The identifier of an error frame is a set of error classes, as wide as an extended one.
+    mask = EXTENDED_MASK if message.is_extended_id or message.is_error_frame else STANDARD_MASK
+    if not 0 <= number <= mask:
+        raise ValueError(f"identifier {number:#x} outside 0 to {mask:#x}")
+    word = number
+    if message.is_error_frame:
+        word |= ERROR_FLAG
+    elif message.is_extended_id:
+        word |= EXTENDED_FLAG
+    if message.is_remote_frame:
+        word |= REMOTE_FLAG
+    if not message.is_fd:
+        if length > _CLASSIC_MAXIMUM:
+            raise ValueError(f"{length} bytes in a classic frame, which holds 8")
+        return CLASSIC.pack(word, length, data)
+    if message.is_remote_frame or message.is_error_frame:
+        raise ValueError("CAN FD has no remote frames, and error frames are classic ones")
+    if length not in FD_LENGTHS:
+        raise ValueError(f"{length} bytes in an FD frame, which holds one of {sorted(FD_LENGTHS)}")
+    flags = FD_FORMAT
+    if message.bitrate_switch:
+        flags |= BIT_RATE_SWITCH
+    if message.error_state_indicator:
+        flags |= ERROR_STATE
+    return FLEXIBLE.pack(word, length, flags, data)
+
+
+def unpack_message(raw: bytes, stamp_s: float) -> can.Message | None:
+    """One python-can message out of bytes; None for bytes that are no frame. Never raises.
+
+    Args:
+        raw: Of any length.
+        stamp_s: When it arrived, seconds since the epoch.
+    """
+    if len(raw) == CLASSIC.size:
+        word, length, data = CLASSIC.unpack(raw)
+        flags, is_fd = 0, False
+    elif len(raw) == FLEXIBLE.size:
+        word, length, flags, data = FLEXIBLE.unpack(raw)
+        is_fd = True
+    else:
+        return None
+    is_extended, is_remote = bool(word & EXTENDED_FLAG), bool(word & REMOTE_FLAG)
+    is_error = bool(word & ERROR_FLAG)
+    number = word & EXTENDED_MASK
+    if is_error and (is_extended or is_remote):
+        return None
+    if number > STANDARD_MASK and not (is_extended or is_error):
+        return None
+    if is_fd:
+        if length not in FD_LENGTHS or flags & ~_KNOWN_FD_FLAGS or is_remote or is_error:
+            return None
+    elif length > _CLASSIC_MAXIMUM:
+        return None
+    return can.Message(
+        timestamp=stamp_s,
+        arbitration_id=number,
+        is_extended_id=is_extended,
+        is_remote_frame=is_remote,
+        is_error_frame=is_error,
+        is_fd=is_fd,
+        bitrate_switch=bool(flags & BIT_RATE_SWITCH),
+        error_state_indicator=bool(flags & ERROR_STATE),
+        dlc=length,
+        data=None if is_remote else data[:length],
+    )
