@@ -87,12 +87,14 @@ def test_the_newest_of_several_frames_counts(rig: Rig) -> None:
         feedback("ffff7fff7fff00fa", 0x028003FD),
         feedback("ffff7fff7fff00fa", 0x028001FC),
         feedback("ffff7fff7fff00fa", 0x188001FD),
+        feedback("ffff7fff7fff00fa", 0x128001FD),
+        feedback("ffff7fff7fff00fa", 0x0A8001FD),
         feedback("ffff7fff7fff00"),
         feedback("ffff7fff7fff00fa00"),
         feedback(""),
         feedback("ffff7fff7fff00fa")._replace(is_extended=False),
     ],
-    ids=["motor", "host", "unasked", "short", "long", "empty", "11-bit"],
+    ids=["motor", "host", "unasked", "write", "unknown", "short", "long", "empty", "11-bit"],
 )
 def test_what_is_not_feedback_of_ours_is_handed_on(rig: Rig, frame: Frame) -> None:
     assert rig.take(frame) == [frame]
