@@ -4,7 +4,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.bus import Frame
@@ -77,6 +77,7 @@ def test_numbers_that_do_not_fit_are_refused(make) -> None:
 
 
 @given(st.integers(0, 65_535))
+@example(1001)  # 1000.9999999999999 ms in binary
 def test_the_heartbeat_timeout_is_exact_to_the_millisecond(milliseconds: int) -> None:
     data = codec.make_watch_heartbeat(5, 127, milliseconds / 1e3).data
     assert struct.unpack("<BHBHH", data) == (0x23, 0x1016, 1, milliseconds, 127)

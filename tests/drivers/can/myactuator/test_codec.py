@@ -4,7 +4,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.bus import Frame
@@ -91,6 +91,7 @@ def test_what_the_wire_cannot_carry_is_refused(make) -> None:
 
 
 @given(st.integers(0, 100_000))
+@example(1001)  # 1000.9999999999999 ms in binary
 def test_every_whole_millisecond_of_timeout_is_exact(milliseconds: int) -> None:
     assert codec.timeout_counts(milliseconds / 1000.0) == milliseconds
 
@@ -122,6 +123,11 @@ def test_only_the_two_reply_ids_of_a_motor_are_its_voice(
         assert found == (codec.ReplyKind.MOTION, identifier - 0x500)
     else:
         assert found is None
+
+
+def test_a_motion_reply_says_its_id_again() -> None:
+    assert codec.sender(Frame(0x503, b"\x03" + bytes(7))) == (codec.ReplyKind.MOTION, 3)
+    assert codec.sender(Frame(0x503, b"\x7f\xff\x7f\xf0\x00\x00\x07\xff")) is None
 
 
 @given(motor_ids)

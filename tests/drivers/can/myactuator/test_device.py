@@ -163,6 +163,7 @@ def test_while_stopping_position_stays_fresh_and_shutdown_is_repeated(rig: Rig) 
     rig.drive(Drive.DISABLE, 8)
     assert [data[0] for data in rig.fakes[0].log[-8:]] == [0x80, 0x92, 0x80, 0x9A, 0x80, 0x92, 0x80, 0x9C]
     assert rig.values[STAMP].tolist() == [6.0, 6.0]
+    assert rig.values[0].tolist() == pytest.approx([math.pi / 2] * 2)
 
 
 def test_commands_are_followed_and_faults_looked_for_in_turn(rig: Rig) -> None:

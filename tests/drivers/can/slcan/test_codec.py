@@ -84,6 +84,7 @@ def test_a_line_with_bytes_missing_gives_no_frame_or_one_of_exact_form(
     "line",
     [
         b"t1239" + b"00" * 9,  # DLC 9 in a classic frame
+        b"t1239" + b"00" * 12,  # what it would stand for in an FD frame
         b"t12321",  # too short
         b"t1231AAB",  # a digit too many
         b"t1231AA12345",  # more than a time stamp
