@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -24,24 +26,27 @@ MODELS = {"robstride": "RS03", "cybergear": "CyberGear", "cubemars": "AK70-10", 
 """Makes that speak impedance control over CAN, and a model that carries what the robot asks."""
 
 
-def robot_of(make: str) -> Robot:
-    """The robot, with other motors in the same places."""
+def robot_of(makes: Sequence[str]) -> Robot:
+    """The robot with other motors in the same places: the makes take turns, joint by joint."""
     robot = pup()
-    row = MOTOR_MAKES[make].models[MODELS[make]]
 
-    def motor(joint: JointConfig) -> JointConfig:
+    def changed(joint: JointConfig, make: str) -> JointConfig:
+        if make == joint.motor.make:
+            return joint
+        row = MOTOR_MAKES[make].models[MODELS[make]]
         wiring = replace(joint.motor, make=make, model=row.name, feedback_id=0)
         return replace(joint, motor=wiring, torque_nm=min(joint.torque_nm, row.torque_max_nm))
 
-    joints = {name: motor(joint) for name, joint in robot.config.joints.items()}
+    pairs = zip(robot.config.joints.items(), cycle(makes), strict=False)
+    joints = {name: changed(joint, make) for (name, joint), make in pairs}
     return replace(robot, config=replace(robot.config, joints=joints))
 
 
 class Rig:
     """A simulated robot and the code that drives real ones."""
 
-    def __init__(self, make: str) -> None:
-        robot = robot_of(make)
+    def __init__(self, *makes: str) -> None:
+        robot = robot_of(makes)
         self.config = robot.config
         self.world = SimulatedWorld(robot)
         self.robot = RobotIO(robot.config, self.world)
@@ -96,6 +101,19 @@ def test_a_robot_is_probed_enabled_held_and_switched_off(make: str) -> None:
     state = rig.step(Drive.DISABLE)
     assert (state.motor_status == MotorStatus.DISABLED).all()
     assert np.abs(state.torque_nm).max() < 0.2
+    assert all(bus.dropped == 0 and bus.foreign_commands == 0 for bus in rig.robot.statistics().values())
+
+
+def test_makes_share_a_bus_without_hearing_each_other() -> None:
+    rig = Rig("damiao", "robstride", "cubemars")
+    reports = rig.inventory()
+    assert [report.answered for report in reports] == [True] * 13
+    assert (rig.step(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
+    for _ in range(500):
+        state = rig.step(Drive.COMMAND)
+    assert (state.motor_status == MotorStatus.ENABLED).all()
+    assert np.abs(state.position_rad - rig.config.vector("default_rad")).max() < 0.15
+    assert np.abs(state.position_rad - rig.world.plant.position_rad).max() < 0.02
     assert all(bus.dropped == 0 and bus.foreign_commands == 0 for bus in rig.robot.statistics().values())
 
 
