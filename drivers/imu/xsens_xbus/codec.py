@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from drivers.imu.measurement import DEGREE_RAD, NAN3, NAN4, Measurement, quaternion_of_angles, turned_up
@@ -40,7 +41,6 @@ from drivers.imu.xsens_xbus.tables import (
 )
 from supervisor.core.errors import EncodeError, FrameError
 
-_FLOATS: Final = {count: struct.Struct(f">{count}f") for count in (1, 3, 4, 9)}
 _EXTRA_LENGTH_BYTES: Final = 2
 
 
@@ -68,6 +68,16 @@ class DataItem(NamedTuple):
     frame: str
     values: tuple[float, ...]
     raw: bytes
+
+
+class _Reader(NamedTuple):
+    """How to read one kind of item, and what is wrong with its identifier, if anything."""
+
+    name: str
+    frame: str
+    problem: str
+    size: int
+    unpack: Callable[[bytes], tuple[float, ...]]
 
 
 class FrameParser(StreamParser):
@@ -184,49 +194,66 @@ def decode_items(data: bytes) -> list[DataItem]:
 
 
 def _decode_item(data_id: int, raw: bytes) -> DataItem:
+    reader = _reader_of(data_id)
+    if reader is None:
+        return DataItem(data_id, "", "", (), raw)
+    if reader.problem:
+        raise FrameError(reader.problem)
+    if len(raw) != reader.size:
+        raise FrameError(f"item 0x{data_id:04X} has {len(raw)} bytes, not {reader.size}")
+    return DataItem(data_id, reader.name, reader.frame, reader.unpack(raw), raw)
+
+
+@lru_cache(maxsize=256)
+def _reader_of(data_id: int) -> _Reader | None:
+    """How to read an item; None for one that is not known."""
     kind = ITEMS.get(data_id & 0xFFF0)
     if kind is None:
-        return DataItem(data_id, "", "", (), raw)
-    frame = ""
-    if kind.has_frame:
-        frame = WORLD_FRAMES.get(data_id >> 2 & 3, "")
-        if not frame:
-            raise FrameError(f"item 0x{data_id:04X} is in a frame that is not known")
-    wanted = struct.calcsize(kind.layout) if kind.layout else kind.numbers * REAL_BYTES[data_id & 3]
-    if len(raw) != wanted:
-        raise FrameError(f"item 0x{data_id:04X} has {len(raw)} bytes, not {wanted}")
-    values = struct.unpack(kind.layout, raw) if kind.layout else _decode_numbers(data_id & 3, kind.numbers, raw)
-    return DataItem(data_id, kind.name, frame, values, raw)
+        return None
+    frame = WORLD_FRAMES.get(data_id >> 2 & 3, "") if kind.has_frame else ""
+    problem = f"item 0x{data_id:04X} is in a frame that is not known" if kind.has_frame and not frame else ""
+    if kind.layout:
+        packed = struct.Struct(kind.layout)
+        return _Reader(kind.name, frame, problem, packed.size, packed.unpack)
+    unpack = _unpack_numbers(data_id & 3, kind.numbers)
+    return _Reader(kind.name, frame, problem, kind.numbers * REAL_BYTES[data_id & 3], unpack)
 
 
-def _decode_numbers(number_format: int, count: int, raw: bytes) -> tuple[float, ...]:
-    if number_format == FLOAT64:
-        return struct.unpack(f">{count}d", raw)
+def _unpack_numbers(number_format: int, count: int) -> Callable[[bytes], tuple[float, ...]]:
     if number_format == FIXED_12_20:
-        return tuple(value / 2**20 for value in struct.unpack(f">{count}i", raw))
+        return lambda raw: tuple(value / 2**20 for value in struct.unpack(f">{count}i", raw))
     if number_format == FIXED_16_32:
         # The fraction comes first.
-        return tuple(whole + fraction / 2**32 for fraction, whole in struct.iter_unpack(">Ih", raw))
-    return _FLOATS[count].unpack(raw)
+        return lambda raw: tuple(whole + fraction / 2**32 for fraction, whole in struct.iter_unpack(">Ih", raw))
+    return struct.Struct(f">{count}{'d' if number_format == FLOAT64 else 'f'}").unpack
 
 
-def is_plausible(items: Sequence[DataItem]) -> bool:
+def by_kind(items: Sequence[DataItem]) -> dict[int, DataItem]:
+    """Items by their identifier, its lowest four bits cleared; the last of several."""
+    return {item.data_id & 0xFFF0: item for item in items}
+
+
+def is_plausible(items: Mapping[int, DataItem]) -> bool:
     """Whether the quaternion among the items, if any, is a unit one, or zero or NaN as from a broken unit."""
+    quaternion = items.get(QUATERNION)
+    norm = math.hypot(*quaternion.values) if quaternion else 0.0
     low, high = QUATERNION_NORM
-    norms = [math.hypot(*item.values) for item in items if item.data_id & 0xFFF0 == QUATERNION]
-    return all(norm == 0.0 or math.isnan(norm) or low <= norm <= high for norm in norms)
+    return low <= norm <= high or norm == 0.0 or math.isnan(norm)
 
 
-def measure(items: Sequence[DataItem]) -> Measurement:
-    """What the items of one message say, SI; NaN for what is not among them."""
-    by_kind = {item.data_id & 0xFFF0: item for item in items}
-    acceleration, rate = by_kind.get(ACCELERATION), by_kind.get(RATE_OF_TURN)
-    word = by_kind.get(STATUS_WORD, by_kind.get(STATUS_BYTE))
+def measure(items: Mapping[int, DataItem]) -> Measurement:
+    """What the items of one message say, SI; NaN for what is not among them.
+
+    Args:
+        items: As `by_kind` has them.
+    """
+    acceleration, rate = items.get(ACCELERATION), items.get(RATE_OF_TURN)
+    word = items.get(STATUS_WORD, items.get(STATUS_BYTE))
     status = int(word.values[0]) if word else FILTER_VALID_MASK
     return Measurement(
         acceleration.values if acceleration else NAN3,
         rate.values if rate else NAN3,
-        _orientation(by_kind.get(QUATERNION), by_kind.get(EULER)),
+        _orientation(items.get(QUATERNION), items.get(EULER)),
         status,
         not status & FILTER_VALID_MASK or bool(status & CLIPPING_MASK),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from drivers.bus import SerialPort
 from drivers.imu.measurement import Measurement
@@ -28,12 +28,11 @@ from drivers.imu.xsens_xbus.tables import (
 from supervisor.core.errors import FrameError
 from supervisor.core.robot import ImuConfig
 
-_MOTION = frozenset((ACCELERATION, RATE_OF_TURN, QUATERNION, EULER))
-_STATUS = frozenset((STATUS_WORD, STATUS_BYTE))
+_MOTION = (ACCELERATION, RATE_OF_TURN, QUATERNION, EULER)
 _RESTART_GAP = 0x8000
 """A counter that seems to jump by half its range or more has begun anew."""
 
-Items = list[DataItem]
+Items = Mapping[int, DataItem]
 
 
 class XsensImu(StreamingImu[Items]):
@@ -57,32 +56,32 @@ class XsensImu(StreamingImu[Items]):
                 self._refuse(len(frame), f"messages of unit {bus_id} of a chain")
             elif message_id == MTDATA2:
                 try:
-                    items = codec.decode_items(data)
+                    items = codec.by_kind(codec.decode_items(data))
                 except FrameError:
                     self._refuse(len(frame))
                     continue
                 if not codec.is_plausible(items):
                     self._refuse(len(frame))
                     continue
-                motion = b"".join([item.raw for item in items if item.data_id & 0xFFF0 in _MOTION])
-                self._count(items)
+                self._count(items.get(PACKET_COUNTER))
+                motion = b"".join([items[kind].raw for kind in _MOTION if kind in items])
                 if motion:
-                    self._has_status = any(item.data_id & 0xFFF0 in _STATUS for item in items)
+                    self._has_status = STATUS_WORD in items or STATUS_BYTE in items
                     yield motion, items
             elif message_id == MTDATA:
                 self._refuse(len(frame), "mtdata (third generation)")
             elif message_id == ERROR and data:
                 self._complaints.add(f"error {data[0]} ({ERROR_NAMES.get(data[0], 'not documented')})")
 
-    def _count(self, items: Items) -> None:
+    def _count(self, item: DataItem | None) -> None:
         """Watch the packet counter for gaps."""
-        for item in items:
-            if item.data_id == PACKET_COUNTER:
-                counter = int(item.values[0])
-                gap = (counter - self._counter - 1) & 0xFFFF
-                if self._counter >= 0 and gap < _RESTART_GAP:
-                    self._lost += gap
-                self._counter = counter
+        if item is None:
+            return
+        counter = int(item.values[0])
+        gap = (counter - self._counter - 1) & 0xFFFF
+        if self._counter >= 0 and gap < _RESTART_GAP:
+            self._lost += gap
+        self._counter = counter
 
     def _measure(self, sample: Items) -> Measurement:
         return codec.measure(sample)

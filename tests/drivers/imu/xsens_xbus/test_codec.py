@@ -55,14 +55,14 @@ def test_decoding_any_data_raises_nothing_but_frame_errors(data: bytes) -> None:
     except FrameError:
         return
     assert sum(3 + len(item.raw) for item in items) == len(data)
-    codec.measure(items)
+    codec.measure(codec.by_kind(items))
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(ITEMS)), st.integers(0, 15), st.binary(max_size=40)), max_size=6))
 def test_items_of_known_kinds_raise_nothing_but_frame_errors(items: list[tuple[int, int, bytes]]) -> None:
     data = b"".join(struct.pack(">HB", kind | bits, len(raw)) + raw for kind, bits, raw in items)
     with contextlib.suppress(FrameError):
-        assert len(codec.measure(codec.decode_items(data)).acceleration_m_per_s2) == 3
+        assert len(codec.measure(codec.by_kind(codec.decode_items(data))).acceleration_m_per_s2) == 3
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,11 @@ def test_an_output_configuration_cut_short_is_a_frame_error() -> None:
 
 def test_angles_are_used_where_there_is_no_quaternion() -> None:
     (item,) = codec.decode_items(xsens_item(0x2030, ">3f", 0.0, 90.0, 0.0))
-    assert codec.measure([item]).orientation_imu_in_world_wxyz == pytest.approx((math.sqrt(0.5), 0, math.sqrt(0.5), 0))
+    assert codec.measure(codec.by_kind([item])).orientation_imu_in_world_wxyz == pytest.approx(
+        (math.sqrt(0.5), 0, math.sqrt(0.5), 0)
+    )
     (broken,) = codec.decode_items(xsens_item(0x2030, ">3f", math.inf, 0.0, 0.0))
-    assert all(map(math.isnan, codec.measure([broken]).orientation_imu_in_world_wxyz))
+    assert all(map(math.isnan, codec.measure(codec.by_kind([broken])).orientation_imu_in_world_wxyz))
 
 
 @pytest.mark.parametrize(
@@ -126,4 +128,4 @@ def test_angles_are_used_where_there_is_no_quaternion() -> None:
 )
 def test_a_filter_that_is_not_valid_and_clipping_are_doubtful(status: int, is_doubtful: bool) -> None:
     items = codec.decode_items(xsens_item(0xE020, ">I", status))
-    assert codec.measure(items).is_doubtful == is_doubtful
+    assert codec.measure(codec.by_kind(items)).is_doubtful == is_doubtful
