@@ -231,11 +231,11 @@ def test_a_motor_that_really_is_at_zero_is_believed_the_second_time(rig: Rig) ->
 @pytest.mark.parametrize(
     "frame",
     [
-        Frame(0x243, b"\x92" + bytes(7)),
+        Frame(0x243, b"\x92" + b"\x01" * 7),
         Frame(0x241, b"\x92" + bytes(6)),
         Frame(0x241, b"\x01" + bytes(7)),
-        Frame(0x241, b"\x92" + bytes(7), True),
-        Frame(0x241, b"\x92" + bytes(7), False, True),
+        Frame(0x241, b"\x92" + b"\x01" * 7, True),
+        Frame(0x241, b"\x92" + b"\x01" * 7, False, True),
         Frame(0x501, bytes.fromhex("7fff7ff0000007ff")),
         Frame(0x501, b"\x02" + bytes(7)),
     ],
