@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from drivers.imu.vectornav_vn100 import codec
+from drivers.imu.vectornav_vn100 import codec, commands
 from drivers.imu.vectornav_vn100.tables import ERROR_NAMES, TEXT_FIELDS
 from supervisor.core.errors import EncodeError, FrameError
 from tests.drivers.vector_adapters import Case, UnknownOperationError, assert_close, tolerance_of
@@ -85,20 +85,20 @@ def check_sent(case: Case, frame: bytes) -> None:
 
 def check_read(case: Case) -> None:
     inputs = case["inputs"]
-    check_sent(case, codec.make_register_read(inputs["register"], inputs.get("check", "xor8")))
+    check_sent(case, commands.make_register_read(inputs["register"], inputs.get("check", "xor8")))
     with pytest.raises(EncodeError):
-        codec.make_register_read(inputs["register"] + 256)
+        commands.make_register_read(inputs["register"] + 256)
 
 
 def check_write(case: Case) -> None:
     inputs = case["inputs"]
-    check_sent(case, codec.make_register_write(inputs["register"], [inputs["value"]], inputs.get("check", "xor8")))
+    check_sent(case, commands.make_register_write(inputs["register"], [inputs["value"]], inputs.get("check", "xor8")))
 
 
 def check_binary_output(case: Case) -> None:
     inputs = case["inputs"]
     masks = {group: inputs.get(key, 0) for group, key in enumerate(GROUP_KEYS)}
-    frame = codec.make_binary_output(
+    frame = commands.make_binary_output(
         masks,
         port_mask=inputs["async_mode"],
         divisor=inputs["rate_divisor"],
@@ -111,7 +111,7 @@ def check_binary_output(case: Case) -> None:
 def check_command(case: Case) -> None:
     inputs = case["inputs"]
     name = COMMAND_NAMES.get(inputs["command"], inputs["command"])
-    check_sent(case, codec.make_command(name, inputs.get("check", "xor8")))
+    check_sent(case, commands.make_command(name, inputs.get("check", "xor8")))
 
 
 def check(case: Case) -> None:

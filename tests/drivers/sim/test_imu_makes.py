@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drivers.devices import Imu
 from drivers.imu.vectornav_vn100 import codec as vectornav
+from drivers.imu.vectornav_vn100 import commands as vectornav_commands
 from drivers.imu.vectornav_vn100.tables import BINARY_OUTPUT
 from drivers.imu.witmotion import codec as witmotion
 from drivers.imu.xsens_xbus import codec as xsens
@@ -257,22 +258,24 @@ def vectornav_answers(twin: SimulatedUnit, *lines: bytes) -> list[str]:
 
 def test_a_vectornav_unit_changes_its_packet_and_pauses() -> None:
     twin = twin_of("vectornav_vn100", "binary")
-    assert vectornav_answers(twin, vectornav.make_register_read(1)) == ["VNRRG,01,VN-100"]
-    assert vectornav_answers(twin, vectornav.make_register_read(75, "crc16")) == ["VNRRG,75,1,3,11,131,1"]
-    assert vectornav_answers(twin, vectornav.make_register_write(6, [14]), vectornav.make_register_write(7, [40])) == [
+    assert vectornav_answers(twin, vectornav_commands.make_register_read(1)) == ["VNRRG,01,VN-100"]
+    assert vectornav_answers(twin, vectornav_commands.make_register_read(75, "crc16")) == ["VNRRG,75,1,3,11,131,1"]
+    assert vectornav_answers(
+        twin, vectornav_commands.make_register_write(6, [14]), vectornav_commands.make_register_write(7, [40])
+    ) == [
         "VNWRG,06,14",
         "VNWRG,07,40",
     ]
     assert twin.period_s == 0.025
     assert streams(twin).startswith(b"$VNYMR,")
-    output = vectornav.make_binary_output(BINARY_OUTPUT, port_mask=1, divisor=4)
+    output = vectornav_commands.make_binary_output(BINARY_OUTPUT, port_mask=1, divisor=4)
     assert vectornav_answers(twin, output[:9]) == []
     assert vectornav_answers(twin, output[9:]) == ["VNWRG,75,1,4,11,131,1"]
     assert twin.period_s == 0.005
     assert streams(twin)[0] == 0xFA
     assert vectornav_answers(twin, b"$VNASY,0*XX\r\n") == ["VNASY,0"]
     assert streams(twin) == b""
-    assert vectornav_answers(twin, b"$VNASY,1*XX\r\n", vectornav.make_command("tare")) == ["VNASY,1", "VNTAR"]
+    assert vectornav_answers(twin, b"$VNASY,1*XX\r\n", vectornav_commands.make_command("tare")) == ["VNASY,1", "VNTAR"]
     assert streams(twin) != b""
 
 

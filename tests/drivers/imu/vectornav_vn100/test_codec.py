@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.imu.vectornav_vn100 import codec
-from drivers.imu.vectornav_vn100.tables import ATTITUDE, COMMON, FRAME_BYTES, GROUPS, TEXT_FIELDS
-from supervisor.core.errors import EncodeError, FrameError
+from drivers.imu.vectornav_vn100.tables import FRAME_BYTES, GROUPS, TEXT_FIELDS
+from supervisor.core.errors import FrameError
 from tests.drivers.imu.units import STILL, vectornav, vectornav_binary, vectornav_text
 
 masks = st.dictionaries(st.sampled_from(sorted(GROUPS)), st.integers(1, 0x7FFF), min_size=1).map(
@@ -162,27 +162,3 @@ def test_angles_are_yaw_pitch_and_roll_in_a_world_with_z_down() -> None:
     w, x, y, z = codec.measure({"ypr_deg": (0.0, -90.0, 0.0)}).orientation_imu_in_world_wxyz
     assert (2 * (x * z - w * y), 2 * (y * z + w * x)) == pytest.approx((-1.0, 0.0))
     assert all(map(math.isnan, codec.measure({"ypr_deg": (math.nan, 0, 0)}).orientation_imu_in_world_wxyz))
-
-
-def test_what_a_message_cannot_carry_is_refused() -> None:
-    refused = [
-        lambda: codec.make_message(["VNRRG", "1,2"]),
-        lambda: codec.make_message(["VN*"]),
-        lambda: codec.make_message(["VN$"]),
-        lambda: codec.make_message(["VNÄ"]),
-        lambda: codec.make_register_read(-1),
-        lambda: codec.make_register_write(256, [1]),
-        lambda: codec.make_command("explode"),
-        lambda: codec.make_binary_output({COMMON: 0x8000}, port_mask=1, divisor=4),
-        lambda: codec.make_binary_output({9: 1}, port_mask=1, divisor=4),
-        lambda: codec.make_binary_output({COMMON: 1}, port_mask=4, divisor=4),
-        lambda: codec.make_binary_output({COMMON: 1}, port_mask=1, divisor=4, output=4),
-    ]
-    for make in refused:
-        with pytest.raises(EncodeError):
-            make()
-
-
-def test_a_binary_output_of_two_groups_names_both() -> None:
-    frame = codec.make_binary_output({ATTITUDE: 1, COMMON: 0x131}, port_mask=2, divisor=4)
-    assert frame == vectornav_text("VNWRG,75,2,4,11,131,1", 2)
