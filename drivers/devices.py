@@ -32,7 +32,7 @@ COMMAND_ROWS = 5
 
 NO_TIMEOUT_PROBLEM = (
     "has no command timeout that can be set and read back, so it would not stop by itself: "
-    "refused to arm unless the robot file names an independent cut-off"
+    "refused to arm unless the robot file names an `independent_cut_off`"
 )
 """What the inventory of such a make reports of each of its motors."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, SerialPort
 from drivers.devices import (
     FAULT,
+    NO_TIMEOUT_PROBLEM,
     POSITION,
     STAMP,
     STATUS,
@@ -188,7 +190,15 @@ class RobotIO:
                 except StopIteration as end:
                     reports.update((report.name, report) for report in end.value)
                     probes.remove(probe)
-        return tuple(reports[name] for name in (*self._order.names, "imu"))
+        return tuple(self._with_cut_off(reports[name]) for name in (*self._order.names, "imu"))
+
+    def _with_cut_off(self, report: DeviceReport) -> DeviceReport:
+        """A motor without a command timeout of its own is accepted where something else cuts its power."""
+        cut_off = self._robot.independent_cut_off
+        if not cut_off or NO_TIMEOUT_PROBLEM not in report.problems:
+            return report
+        problems = tuple(problem for problem in report.problems if problem != NO_TIMEOUT_PROBLEM)
+        return replace(report, problems=problems, facts={**report.facts, "independent_cut_off": cut_off})
 
     def statistics(self) -> Mapping[str, BusStatistics]:
         """Counters by bus name."""

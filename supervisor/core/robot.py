@@ -185,7 +185,11 @@ class SimulationConfig:
 
 @dataclass(frozen=True, slots=True)
 class RobotConfig:
-    """One robot, as its file describes it. See the module for an example."""
+    """One robot, as its file describes it. See the module for an example.
+
+    `independent_cut_off` names what takes the power away when this computer dies (a contactor, an enable relay); a make
+    of motor that cannot stop by itself refuses to arm without it.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -201,6 +205,7 @@ class RobotConfig:
     rest_support: Literal["ground", "gantry"]
     model: str = ""
     description: str = ""
+    independent_cut_off: str = ""
     simulation: SimulationConfig | None = None
     order: JointOrder = field(init=False, repr=False, compare=False)
 

@@ -45,8 +45,9 @@ def robot_of(makes: Sequence[str]) -> Robot:
 class Rig:
     """A simulated robot and the code that drives real ones."""
 
-    def __init__(self, *makes: str) -> None:
+    def __init__(self, *makes: str, independent_cut_off: str = "") -> None:
         robot = robot_of(makes)
+        robot = replace(robot, config=replace(robot.config, independent_cut_off=independent_cut_off))
         self.config = robot.config
         self.world = SimulatedWorld(robot)
         self.robot = RobotIO(robot.config, self.world)
@@ -148,3 +149,10 @@ def test_every_simulated_make_names_its_faults_and_has_a_driver() -> None:
     assert makes.MOTOR_MAKES.keys() == makes.FAULT_NAMES.keys()
     assert makes.MOTOR_MAKES.keys() <= MOTOR_MAKES.keys()
     assert all(makes.FAULT_NAMES.values())
+
+
+def test_a_make_without_a_timeout_is_accepted_where_something_else_cuts_its_power() -> None:
+    rig = Rig("cubemars", independent_cut_off="contactor K1, opened by the radio stop")
+    motors = [report for report in rig.inventory() if report.name != "imu"]
+    assert {report.problems for report in motors} == {()}
+    assert {report.facts["independent_cut_off"] for report in motors} == {"contactor K1, opened by the radio stop"}
