@@ -190,8 +190,6 @@ class DatagramBus(can.BusABC):
         is_settled = self._wall_clock_s() - now.st_mtime > SETTLED_S
         listed = os.listdir(self._folder)  # noqa: PTH208 (by its descriptor: the path may be another folder by now)
         names = {name for name in listed if name.endswith(SUFFIX) and name != self._name}
-        for name in self._peers.keys() - names:
-            self._forget(name)
         for name in sorted(names - self._peers.keys()):
             self._meet(name)
         self._listed_ns, self._is_listing_settled = now.st_mtime_ns, is_settled
