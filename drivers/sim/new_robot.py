@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.registry import MOTOR_MAKES
 from drivers.sim.derive import Derived, derive
 from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
 from drivers.sim.model_edits import adapt, place_imu
@@ -156,7 +157,8 @@ def _same_robot(before: ModelFacts, after: ModelFacts, source: Path) -> None:
 
 def _within_motors(facts: ModelFacts, make: str) -> ModelFacts:
     """Narrow joints that turn further than the make's messages can say."""
-    reach = min(model.position_max_rad for model in motor_models(make).values())
+    margin = MOTOR_MAKES[make].position_margin_rad
+    reach = min(model.position_max_rad for model in motor_models(make).values()) - margin
     joints: list[JointFacts] = []
     for joint in facts.joints:
         if max(abs(joint.low_rad), abs(joint.high_rad)) > reach:
@@ -208,7 +210,7 @@ def _parts(
         source=mjcf.name,
         facts=facts,
         motors=motors,
-        slots=wire([(joint.name, joint.limb) for joint in facts.joints], control_hz),
+        slots=wire([(joint.name, joint.limb) for joint in facts.joints], control_hz, make),
         default_rad=poses.default_rad,
         default_from=poses.origin,
         derived=derived,

@@ -56,7 +56,7 @@ def _buses(parts: RobotParts) -> Iterator[str]:
     names = list(dict.fromkeys(slot.bus for slot in parts.slots.values()))
     names.sort(key=lambda name: int(name.removeprefix("can")))
     most = max(sum(slot.bus == name for slot in parts.slots.values()) for name in names)
-    load = bus_load(most, parts.control_hz)
+    load = bus_load(most, parts.control_hz, parts.make)
     yield f"# derived: at most {most} motors on a bus load it by {load:.0%} in the worst case; limbs stay together."
     yield "buses:"
     for name in names:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
 
 from drivers.devices import MotorModel
+from drivers.registry import MAXIMUM_BUS_LOAD, MOTOR_MAKES, MotorMake
 
 BITRATE_BPS = 1_000_000
-FRAME_BITS = 135
-"""A classic CAN frame of 8 bytes with the worst stuffing."""
-
-FRAMES_PER_CYCLE = 2
-"""A command and its reply."""
-
-MAXIMUM_BUS_LOAD = 0.7
-"""Leaves room for polls, registers and repeats after an error."""
 
 FEEDBACK_ID_STEP = 16
 """The vendor's convention: a motor answers 0x10 above the id it listens to."""
@@ -71,9 +61,8 @@ class Slot:
 
 
 def known_makes() -> tuple[str, ...]:
-    """Makes of motors on CAN that have a table of models."""
-    folder = Path(__file__).resolve().parent.parent / "can"
-    return tuple(sorted(tables.parent.name for tables in folder.glob("*/tables.py")))
+    """Makes of motors that can drive a robot's joints."""
+    return tuple(sorted(MOTOR_MAKES))
 
 
 def motor_models(make: str) -> Mapping[str, MotorModel]:
@@ -82,10 +71,7 @@ def motor_models(make: str) -> Mapping[str, MotorModel]:
     Raises:
         KeyError: No such make.
     """
-    if make not in known_makes():
-        raise KeyError(make)
-    module = importlib.import_module(f"drivers.can.{make}.tables")
-    return cast(Mapping[str, MotorModel], module.MODELS)
+    return MOTOR_MAKES[make].models
 
 
 def choose_motor(
@@ -133,28 +119,28 @@ def _choice(model: MotorModel, gear: float, torque_nm: float, remark: str) -> Mo
     return MotorChoice(model, gear, speed, torque_nm, remark)
 
 
-def motors_per_bus(control_hz: float) -> int:
-    """How many motors one bus carries at a control rate."""
-    load_of_one = FRAME_BITS * FRAMES_PER_CYCLE * control_hz / BITRATE_BPS
-    return max(math.floor(MAXIMUM_BUS_LOAD / load_of_one), 1)
+def motors_per_bus(make: MotorMake, control_hz: float) -> int:
+    """How many motors of a make one bus carries at a control rate."""
+    return max(math.floor(MAXIMUM_BUS_LOAD * BITRATE_BPS / (make.cycle_bits * control_hz)), 1)
 
 
-def bus_load(motors: int, control_hz: float) -> float:
+def bus_load(motors: int, control_hz: float, make: str = "damiao") -> float:
     """Worst load of a bus with so many motors, 0 to 1."""
-    return motors * FRAME_BITS * FRAMES_PER_CYCLE * control_hz / BITRATE_BPS
+    return motors * MOTOR_MAKES[make].cycle_bits * control_hz / BITRATE_BPS
 
 
-def wire(limbs: Sequence[tuple[str, str]], control_hz: float) -> dict[str, Slot]:
+def wire(limbs: Sequence[tuple[str, str]], control_hz: float, make: str = "damiao") -> dict[str, Slot]:
     """Spread joints over buses: a limb stays together where it fits, longer ones are cut from the base outwards.
 
     Args:
         limbs: Joint and limb it belongs to, in the order of the model.
         control_hz: Control rate.
+        make: Make of the motors.
 
     Returns:
         One slot per joint, buses numbered in the order of the joints.
     """
-    most = motors_per_bus(control_hz)
+    most = motors_per_bus(MOTOR_MAKES[make], control_hz)
     chains: dict[str, list[str]] = {}
     for joint, limb in limbs:
         chains.setdefault(limb, []).append(joint)
@@ -168,8 +154,10 @@ def wire(limbs: Sequence[tuple[str, str]], control_hz: float) -> dict[str, Slot]
         else:
             buses.append(list(piece))
     order = {joint: i for i, (joint, _) in enumerate(limbs)}
+    # Where a make states no range of its own for it, its motors answer with an id of their own.
+    has_feedback_id = MOTOR_MAKES[make].feedback_id_range is None
     slots: dict[str, Slot] = {}
     for number, bus in enumerate(sorted(buses, key=lambda bus: min(order[joint] for joint in bus))):
         for i, joint in enumerate(sorted(bus, key=order.__getitem__), start=1):
-            slots[joint] = Slot(f"can{number}", i, i + FEEDBACK_ID_STEP)
+            slots[joint] = Slot(f"can{number}", i, i + FEEDBACK_ID_STEP if has_feedback_id else 0)
     return slots
