@@ -111,6 +111,25 @@ def draw_faults(count: int, seed: int, joints: Sequence[str], bus_of: dict[str, 
         yield {"kind": kind, **details[kind], "at": {"stage": "start"}}
 
 
+def every_fault(joints: Sequence[str], buses: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Every single fault of these kinds once: all pairs, joints, signs, axes and buses."""
+    start = {"at": {"stage": "start"}}
+    for pair in itertools.combinations(joints, 2):
+        yield {"kind": "swapped_ids", "joints": list(pair)} | start
+    for joint in joints:
+        yield {"kind": "sign_flip", "joints": [joint]} | start
+        for offset_rad in (-0.3, 0.3):
+            yield {"kind": "encoder_offset", "joints": [joint], "offset_rad": offset_rad} | start
+        yield {"kind": "motor_weak", "joints": [joint], "strength": 0.3} | start
+        yield {"kind": "motor_silent", "joints": [joint]} | start
+    for axis in "xyz":
+        for angle_rad in (-1.5708, 1.5708):
+            yield {"kind": "imu_rotated", "axis": axis, "angle_rad": angle_rad} | start
+    yield {"kind": "imu_frozen"} | start
+    for bus in buses:
+        yield {"kind": "frames_dropped", "bus": bus, "rate": 0.3} | start
+
+
 def run_case(case: Case, mission: str, folder: str) -> Verdict:
     """Run one case in this process."""
     started_s = time.perf_counter()
@@ -226,13 +245,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--clean", type=int, default=50)
+    parser.add_argument("--every", action="store_true", help="every single fault once, instead of random ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", type=Path, help="Markdown file for the table")
     arguments = parser.parse_args()
     config = load_robot(find_robot(ROBOT)).config
     bus_of = {name: joint.motor.bus for name, joint in config.joints.items()}
-    faults = list(draw_faults(arguments.faults, arguments.seed, config.order.names, bus_of))
+    if arguments.every:
+        faults = list(every_fault(config.order.names, sorted(set(bus_of.values()))))
+    else:
+        faults = list(draw_faults(arguments.faults, arguments.seed, config.order.names, bus_of))
     cases = [Case(1000 * arguments.seed + i, fault) for i, fault in enumerate(faults)]
     cases += [Case(1000 * arguments.seed + 500 + i, None) for i in range(arguments.clean)]
     verdicts: list[Verdict] = []
