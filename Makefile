@@ -73,8 +73,8 @@ $(VENV)/.made:
 	@set -e; \
 	for candidate in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3.12 python3.11); do \
 	  command -v $$candidate >/dev/null 2>&1 || continue; \
-	  found="$${found:+$$found, }$$candidate ($$($$candidate -c 'import sys; print(sys.version.split()[0])'))"; \
-	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' || continue; \
+	  found="$${found:+$$found, }$$candidate ($$($$candidate -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo broken))"; \
+	  $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	  python=$$candidate; break; \
 	done; \
 	if [ -z "$$python" ]; then \
