@@ -1,0 +1,28 @@
+"""The page about hardware says what the tables say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivers import hardware_page
+from drivers.registry import IMU_MAKES, MOTOR_MAKES
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "hardware.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == hardware_page.document(), (
+        "run: python -m drivers.hardware_page > docs/hardware.md"
+    )
+
+
+def test_every_make_has_its_notes() -> None:
+    assert hardware_page.MOTOR_NOTES.keys() == MOTOR_MAKES.keys()
+    assert hardware_page.IMU_NOTES.keys() == IMU_MAKES.keys()
+
+
+def test_a_bus_is_never_planned_beyond_its_load() -> None:
+    for make in MOTOR_MAKES.values():
+        count = hardware_page.motors_per_bus(make, 500.0)
+        assert count * make.cycle_bits * 500.0 <= 0.7 * 1_000_000
+        assert (count + 1) * make.cycle_bits * 500.0 > 0.7 * 1_000_000
