@@ -20,74 +20,65 @@ HEAD = """# Hardware
 Every make below drives joints, or measures them, on the simulated robot with the very bytes of the real one. None has
 moved a real motor with this version; what goes beyond frames and scaling is from the makes' own sheets.
 
-**"Off" means a limb that falls**, unless a motor has a brake of its own. Hang the robot up until the ladder says otherwise.
+**"Off" means a limb that falls**, unless a motor has a brake of its own. Hang the robot up until the
+ladder says otherwise.
 """
 
 MOTOR_NOTES = {
-    "damiao": (
-        (
-            "Two ids per motor: the one it listens to (register 8) and the one it answers with (register 7), by custom 16 "
-            "above. Both must be unique on the bus."
-        ),
-        (
-            "Command timeout: register 9, off by default. Set in memory and read back at every inventory. When it expires, "
-            "the motor goes limp and reports LOST_COMM; it needs clear, then enable."
-        ),
-        "Ranges are read from registers 21 to 23 and compared with the table; a motor set up otherwise is refused.",
-    ),
-    "robstride": (
-        (
-            "29-bit identifiers, the vendor's private protocol. A motor that does not answer may speak the MIT variant, or "
-            "another bit rate."
-        ),
-        (
-            "Command timeout: parameter 0x7028, off by default. Set and read back at every inventory. When it expires, the "
-            "motor resets and goes limp."
-        ),
-        "It is polled with a stop frame: a motor left running by another program goes limp at the first poll.",
-        "Positions wrap at ±4π; joints keep 0.5 rad away from it.",
-    ),
-    "cybergear": (
-        "As RobStride, with other fault names.",
-        (
-            "Its timeout sits in a table that only the vendor's tool reaches: name an `independent_cut_off` in the robot "
-            "file, or arming is refused."
-        ),
-    ),
-    "cubemars": (
-        "MIT mode on 11-bit identifiers. Set the motor to MIT mode with the vendor's tool; in servo mode it is silent.",
-        "The timeout is set over its own serial line only: name an `independent_cut_off`, or arming is refused.",
-        (
-            "It does not say whether it is on: that is inferred from which frame it answered, so the emergency-stop drill "
-            "proves less here."
-        ),
-    ),
-    "myactuator": (
-        "Motion mode on 0x400 + id, requests on 0x140 + id.",
-        (
-            "Command timeout: request 0xB3, acknowledged but not readable; it is written to the motor's flash, once per "
-            "inventory. When it expires, the output goes off."
-        ),
-        "The range of its motion frames cannot be read from the motor: the table's two rows are all there is.",
-    ),
+    "damiao": """\
+- Two ids per motor: the one it listens to (register 8) and the one it answers with (register 7), by custom 16
+  above. Both must be unique on the bus.
+- Command timeout: register 9, off by default. Set in memory and read back at every inventory. When it expires,
+  the motor goes limp and reports LOST_COMM; it needs clear, then enable.
+- Ranges are read from registers 21 to 23 and compared with the table; a motor set up otherwise is refused.
+""",
+    "robstride": """\
+- 29-bit identifiers, the vendor's private protocol. A motor that does not answer may speak the MIT variant, or
+  another bit rate.
+- Command timeout: parameter 0x7028, off by default. Set and read back at every inventory. When it expires, the
+  motor resets and goes limp.
+- It is polled with a stop frame: a motor left running by another program goes limp at the first poll.
+- Positions wrap at ±4π; joints keep 0.5 rad away from it.
+""",
+    "cybergear": """\
+- As RobStride, with other fault names.
+- Its timeout sits in a table that only the vendor's tool reaches: name an `independent_cut_off` in the robot
+  file, or arming is refused.
+""",
+    "cubemars": """\
+- MIT mode on 11-bit identifiers. Set the motor to MIT mode with the vendor's tool; in servo mode it is silent.
+- The timeout is set over its own serial line only: name an `independent_cut_off`, or arming is refused.
+- It does not say whether it is on: that is inferred from which frame it answered, so the emergency-stop drill
+  proves less here.
+""",
+    "myactuator": """\
+- Motion mode on 0x400 + id, requests on 0x140 + id.
+- Command timeout: request 0xB3, acknowledged but not readable; it is written to the motor's flash, once per
+  inventory. When it expires, the output goes off.
+- The range of its motion frames cannot be read from the motor: the table's two rows are all there is.
+""",
 }
-"""Wiring, timeout and surprises of each make of motor, from the vendors' sheets."""
+"""Wiring, timeout and surprises of each make of motor, from the vendors' sheets; Markdown."""
 
 IMU_NOTES = {
-    "hipnuc": ("Accelerations are in units of 9.8 m/s². 6-axis mode: motors disturb the magnetometer.",),
-    "witmotion": (
-        "8-bit checksums let about 1 damaged frame in 256 pass: quaternions that are not of unit length are dropped.",
-    ),
-    "xsens_xbus": (
-        "Stream the status word: without it saturation and convergence stay unknown, and inventory says so.",
-    ),
-    "vectornav_vn100": (
-        "Its own z axis points down: an upright unit needs `orientation_imu_in_base_wxyz: [0, 1, 0, 0]`.",
-        "Text messages carry no filter status; prefer `binary`.",
-    ),
-    "bno08x_rvc": ("Measures no angular rate, which the guards need: a robot that uses it is refused.",),
+    "hipnuc": """\
+- Accelerations are in units of 9.8 m/s². 6-axis mode: motors disturb the magnetometer.
+""",
+    "witmotion": """\
+- 8-bit checksums let about 1 damaged frame in 256 pass: quaternions that are not of unit length are dropped.
+""",
+    "xsens_xbus": """\
+- Stream the status word: without it saturation and convergence stay unknown, and inventory says so.
+""",
+    "vectornav_vn100": """\
+- Its own z axis points down: an upright unit needs `orientation_imu_in_base_wxyz: [0, 1, 0, 0]`.
+- Text messages carry no filter status; prefer `binary`.
+""",
+    "bno08x_rvc": """\
+- Measures no angular rate, which the guards need: a robot that uses it is refused.
+""",
 }
-"""What surprises with each make of inertial unit."""
+"""What surprises with each make of inertial unit; Markdown."""
 
 
 def document() -> str:
@@ -110,8 +101,8 @@ def _motors() -> Iterator[str]:
         yield f"| `{name}` | {make.id_range[0]} to {make.id_range[1]} | {make.cycle_bits} | {counts} |"
     for name, make in sorted(MOTOR_MAKES.items()):
         yield from ("", f"### {name}", "")
-        yield from (f"- {note}" for note in MOTOR_NOTES[name])
-        yield from ("", "| model | position rad | velocity rad/s | torque N·m | kp | kd |", "|" + " --- |" * 6)
+        yield MOTOR_NOTES[name]
+        yield from ("| model | position rad | velocity rad/s | torque N·m | kp | kd |", "|" + " --- |" * 6)
         for model in make.models.values():
             yield (
                 f"| `{model.name}` | ±{model.position_max_rad:g} | ±{model.velocity_max_rad_per_s:g} | "
@@ -124,9 +115,8 @@ def _imus() -> Iterator[str]:
     yield "A USB serial adapter adds up to its latency timer to every sample: set it to 1 ms (FTDI starts with 16)."
     for name, make in sorted(IMU_MAKES.items()):
         yield from ("", f"### {name}", "")
-        yield from (f"- {note}" for note in IMU_NOTES[name])
         packets = ", ".join(f"`{packet}` ({size} bytes)" for packet, size in make.frame_bytes.items())
-        yield f"- Packets: {packets}."
+        yield f"{IMU_NOTES[name]}- Packets: {packets}."
     yield ""
 
 
