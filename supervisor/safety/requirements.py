@@ -138,6 +138,8 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "test_core.py",
         ("SAF-410", "Nothing is energised before a drill or an arming request.",
          "test_nothing_is_energised_before_drill_or_arming"),
+        ("SAF-419", "The drill, which energises the motors, is refused while a guard of HOLD or above is tripped.",
+         "test_the_drill_is_refused_while_a_latching_guard_is_tripped"),
         ("SAF-411", "Arming needs an inventory without problems, a passed drill and every guard of HOLD or above OK.",
          "test_arming_lists_every_reason_at_once"),
         ("SAF-412", "An armed robot that is not started settles and switches off.",

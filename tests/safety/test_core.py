@@ -299,6 +299,20 @@ def test_the_drill_is_refused_under_power_and_under_the_stop_button() -> None:
     assert set(bench.drives) <= {Drive.DISABLE, Drive.POLL}
 
 
+def test_the_drill_is_refused_while_a_latching_guard_is_tripped() -> None:
+    bench = Bench()
+    bench.run(0.6)
+    bench.imu_changes = TILTED
+    bench.run(0.1)
+    already = len(bench.drives)
+    bench.step(request=Request.DRILL)
+    bench.run(0.1)
+    assert bench.decision.drill.problems == ("DRILL needs the guards OK; tripped: tilt",)
+    assert bench.decision.arming is ArmingState.DISARMED
+    assert bench.decision.stop is None
+    assert set(bench.drives[already:]) == {Drive.POLL}
+
+
 def test_a_trip_during_the_drill_ends_it() -> None:
     bench = Bench()
     bench.run(0.6)

@@ -183,6 +183,19 @@ TABLE.add("raising", drill, (1, raising("judge"), "failure"), fault=WIRE_CUT)
 watch = lambda b: WatchSensors(dwell(), b.context)  # noqa: E731
 TABLE.add("success", watch, (5, {}, "running"), (1, {}, "success"))
 TABLE.add("raising", watch, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+TABLE.add(
+    "a latching guard stands tripped",
+    watch,
+    (5, {"board": make_board(make_reading(value=GuardValue.VIOLATED, tripped=True, measured=0.7))}, "running"),
+    (1, {}, "failure"),
+    says="guard tilt: 0.7 of 0.6 rad",
+)
+TABLE.add(
+    "a guard that only warns stands tripped",
+    watch,
+    (5, {"board": make_board(make_reading(value=GuardValue.VIOLATED, tripped=True, level=Level.WARN))}, "running"),
+    (1, {}, "success"),
+)
 
 think = lambda b: WatchPolicy(dwell(), b.context)  # noqa: E731
 TABLE.add("success", think, (5, {"arming": DISARMED}, "running"), (1, {}, "success"))
