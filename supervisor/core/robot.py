@@ -43,7 +43,16 @@ _STRICT: dict[str, object] = {"extra": "forbid", "allow_inf_nan": False}
 
 @dataclass(frozen=True, slots=True)
 class CanBusConfig:
-    """One CAN bus, as python-can opens it."""
+    """One CAN bus, as python-can opens it.
+
+    Attributes:
+        kind: What kind of bus this is.
+        interface: python-can's name of the adapter's kind.
+        channel: python-can's name of the adapter.
+        bitrate_bps: Bit rate; with `fd`, that of arbitration.
+        fd: Whether the bus carries CAN FD frames.
+        data_bitrate_bps: Rate of an FD frame's data, 0 where they are not faster than the rest.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -51,6 +60,8 @@ class CanBusConfig:
     interface: str
     channel: str
     bitrate_bps: int
+    fd: bool = False
+    data_bitrate_bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,32 @@ BusConfig = CanBusConfig | SerialBusConfig
 
 
 @dataclass(frozen=True, slots=True)
+class DriveConfig:
+    """What only the owner of a robot knows of a drive that turns anybody's motor (ODrive, moteus, CANopen).
+
+    Everything at the output shaft of the motor, its own gearbox included, as the drive is set up.
+
+    Attributes:
+        torque_max_nm: Largest torque the drive is set to give.
+        velocity_max_rad_per_s: Largest speed the drive is set to allow.
+        motor_turns_per_output_turn: Gearbox between the drive's encoder and the output shaft, where the drive itself
+            counts turns of the motor.
+        encoder_counts_per_turn: Position counts of one turn of the motor, for drives that count; 0 for the others.
+        torque_constant_nm_per_a: Of the motor, for drives that are commanded in amperes; 0 for the others.
+        rated_torque_nm: What the drive's thousandths refer to, at the motor; 0 for drives without them.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    torque_max_nm: float
+    velocity_max_rad_per_s: float
+    motor_turns_per_output_turn: float = 1.0
+    encoder_counts_per_turn: int = 0
+    torque_constant_nm_per_a: float = 0.0
+    rated_torque_nm: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MotorConfig:
     """Which motor drives a joint: make and model pick the row of that make's table.
 
@@ -77,6 +114,7 @@ class MotorConfig:
         bus: Name of a bus of this robot, of the kind that the make needs.
         id: Identifier the motor listens to.
         feedback_id: Identifier it answers with, for makes where that can be set; 0 for the others.
+        drive: How the drive is set up, for makes that turn anybody's motor; None for the others.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -86,6 +124,7 @@ class MotorConfig:
     bus: str
     id: int
     feedback_id: int = 0
+    drive: DriveConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,14 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
         for key in ("default_rad", "rest_rad"):
             if low < high and not low <= getattr(joint, key) <= high:
                 yield wrong((*here, key), getattr(joint, key), f"inside position_rad, {low:g} to {high:g}")
-        bus = robot.buses.get(joint.motor.bus)
-        if not isinstance(bus, CanBusConfig):
-            yield wrong((*here, "motor", "bus"), joint.motor.bus, f"a CAN bus of this file: {_names(robot, 'can')}")
+        if joint.motor.bus not in robot.buses or joint.motor.bus == robot.imu.bus:
+            free = ", ".join(bus for bus in robot.buses if bus != robot.imu.bus) or "none is declared"
+            yield wrong((*here, "motor", "bus"), joint.motor.bus, f"a bus of this file that the IMU is not on: {free}")
+        if joint.motor.drive is not None:
+            for key in ("torque_max_nm", "velocity_max_rad_per_s", "motor_turns_per_output_turn"):
+                if getattr(joint.motor.drive, key) <= 0.0:
+                    found = getattr(joint.motor.drive, key)
+                    yield wrong((*here, "motor", "drive", key), found, "a number above 0")
         for key, identifier in (("id", joint.motor.id), ("feedback_id", joint.motor.feedback_id)):
             if key == "feedback_id" and identifier == 0:
                 continue  # the make has none
@@ -107,6 +112,9 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
     norm = math.sqrt(sum(value * value for value in robot.imu.orientation_imu_in_base_wxyz))
     if abs(norm - 1.0) > 1e-3:
         yield wrong(("imu", "orientation_imu_in_base_wxyz"), f"length {norm:.4f}", "a unit quaternion w, x, y, z")
+    for name, bus in robot.buses.items():
+        if isinstance(bus, CanBusConfig) and bus.data_bitrate_bps and not bus.fd:
+            yield wrong(("buses", name, "data_bitrate_bps"), bus.data_bitrate_bps, "0, or fd: true")
     used = {joint.motor.bus for joint in robot.joints.values()} | {robot.imu.bus}
     for name in robot.buses:
         if name not in used:
