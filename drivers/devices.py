@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -34,7 +34,7 @@ NO_TIMEOUT_PROBLEM = (
     "has no command timeout that can be set and read back, so it would not stop by itself: "
     "refused to arm unless the robot file names an `independent_cut_off`"
 )
-"""What the inventory of such a make reports of each of its motors."""
+"""What `check`, or the inventory, reports of each motor without a command timeout."""
 
 Probe = Generator[None, float, tuple[DeviceReport, ...]]
 """One device's inventory, resumed once a cycle with `send(now_s)`."""
@@ -75,16 +75,20 @@ class WiredMotor:
     model: MotorModel
 
 
+def wire_model(models: Mapping[str, MotorModel], config: MotorConfig) -> MotorModel:
+    """What one motor's messages carry: its make's row, within what the robot file says of its drive.
+
+    Raises:
+        KeyError: The make has no such model.
+    """
+    row, drive = models[config.model], config.drive
+    if drive is None:
+        return row
+    return replace(row, torque_max_nm=drive.torque_max_nm, velocity_max_rad_per_s=drive.velocity_max_rad_per_s)
+
+
 class MotorGroup(Protocol):
     """All motors of one make in one robot, on all its buses. Nothing here blocks or raises on bytes."""
-
-    def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
-        """Take the frames that this group's motors sent on a bus, and remember them undecoded.
-
-        Returns:
-            The frames that are not from this group's motors.
-        """
-        ...
 
     def decode(self, values: Block, codes: Codes) -> None:
         """Decode what `take` remembered.
@@ -114,6 +118,30 @@ class MotorGroup(Protocol):
 
     def fault_name(self, code: int) -> str:
         """The make's name of a fault code."""
+        ...
+
+    def set_zero(self, joint: str, now_s: float) -> Generator[None, float, float]:
+        """Make the present position of a motor its zero; see `MotorsOnBuses.set_zero`."""
+        ...
+
+
+class CanMotorGroup(MotorGroup, Protocol):
+    """Motors on CAN, where several makes may share a bus."""
+
+    def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Take the frames that this group's motors sent on a bus, and remember them undecoded.
+
+        Returns:
+            The frames that are not from this group's motors.
+        """
+        ...
+
+
+class SerialMotorGroup(MotorGroup, Protocol):
+    """Motors on serial lines, each of which carries one make and nothing else."""
+
+    def receive(self, now_s: float) -> None:
+        """Read every line once, and remember what its motors said."""
         ...
 
 

@@ -18,15 +18,16 @@ from drivers.can.cubemars import codec
 from drivers.can.cubemars.batch import FeedbackBatch
 from drivers.can.cubemars.tables import ATTEMPTS, REPLY_TIMEOUT_S
 from drivers.can.impedance import MitBatch, encode_mit
-from drivers.devices import FAULT, NO_TIMEOUT_PROBLEM, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
+from drivers.devices import FAULT, NO_TIMEOUT_PROBLEM, STATUS, TEMPERATURE, Block, Codes, WiredMotor
+from drivers.motor_group import CanMotors, Sending
 from supervisor.core.command import Drive
 from supervisor.core.exchange import DeviceReport
-from supervisor.core.state import NEVER_S, MotorStatus
+from supervisor.core.state import MotorStatus
 
 _UNKNOWN, _OFF, _ON = int(MotorStatus.UNKNOWN), int(MotorStatus.DISABLED), int(MotorStatus.ENABLED)
 
 
-class CubeMarsMotors:
+class CubeMarsMotors(CanMotors):
     """All CubeMars motors of one robot, on all its buses. Implements `MotorGroup`.
 
     Args:
@@ -35,12 +36,8 @@ class CubeMarsMotors:
     """
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
-        self.motors = tuple(motors)
-        members: dict[str, list[int]] = {}
-        for slot, motor in enumerate(self.motors):
-            members.setdefault(motor.config.bus, []).append(slot)
-        self._members = members
-        self._buses: dict[str, CanBus] = {name: buses[name] for name in members}
+        super().__init__(motors, buses)
+        members = self._members
         self._ids = {name: frozenset(self.motors[slot].config.id for slot in slots) for name, slots in members.items()}
         self._slots: dict[str, dict[int, dict[int, int]]] = {name: {} for name in members}
         for slot, motor in enumerate(self.motors):
@@ -49,22 +46,18 @@ class CubeMarsMotors:
         count = len(self.motors)
         # Plain arrays, because storing one item is four times faster than in numpy; numpy sees the same memory.
         self._words = array("q", [0] * count)
-        self._stamps = array("d", [NEVER_S] * count)
         self._states = array("q", [_UNKNOWN] * count)
         self._is_short = array("b", [0] * count)
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
-        self._stamp_view: NDArray[np.float64] = np.frombuffer(self._stamps, dtype=np.float64)
         self._state_view: NDArray[np.int64] = np.frombuffer(self._states, dtype=np.int64)
         self._short_view: NDArray[np.bool_] = np.frombuffer(self._is_short, dtype=np.bool_)
         self._answer_means = _OFF
         """What an answer says of its motor's state, by what was sent last; UNKNOWN where it says nothing new."""
-        self._is_fresh = True
-        self._all_heard = False
         models = [motor.model for motor in self.motors]
         self._encoder = MitBatch(models)
         self._decoder = FeedbackBatch(models)
-        leave = self._frames(codec.EXIT_MOTOR_MODE)
-        self._fixed: dict[Drive, list[tuple[CanBus, list[Frame]]]] = {
+        leave = self._frames(lambda identifier: Frame(identifier, codec.EXIT_MOTOR_MODE))
+        self._fixed: dict[Drive, Sending] = {
             Drive.POLL: leave,
             Drive.ENABLE: self._enable_frames(),
             Drive.DISABLE: leave,
@@ -75,15 +68,9 @@ class CubeMarsMotors:
             for name, slots in members.items()
         ]
 
-    def _frames(self, data: bytes) -> list[tuple[CanBus, list[Frame]]]:
-        return [
-            (self._buses[name], [Frame(self.motors[slot].config.id, data) for slot in slots])
-            for name, slots in self._members.items()
-        ]
-
-    def _enable_frames(self) -> list[tuple[CanBus, list[Frame]]]:
+    def _enable_frames(self) -> Sending:
         """Enter motor mode between two commands of nothing, so that no command from before acts."""
-        rows: list[tuple[CanBus, list[Frame]]] = []
+        rows: Sending = []
         for name, slots in self._members.items():
             frames: list[Frame] = []
             for motor in (self.motors[slot] for slot in slots):
@@ -125,32 +112,20 @@ class CubeMarsMotors:
         counters.foreign_commands += len(strangers) - len(others)
         return others
 
-    def decode(self, values: Block, codes: Codes) -> None:
-        """Decode the newest feedback of every motor; NaN and UNKNOWN for those never heard."""
-        if not self._is_fresh:
-            return
-        self._is_fresh = False
+    def _decode(self, values: Block, codes: Codes) -> None:
         errors = self._decoder.decode(self._word_view, values)
-        values[STAMP] = self._stamp_view
         codes[STATUS] = self._state_view
         codes[FAULT] = errors
         if errors.any():
             codes[STATUS, errors != 0] = int(MotorStatus.FAULT)
         if self._short_view.any():
             values[TEMPERATURE, self._short_view] = np.nan
-        if not self._all_heard:
-            silent = self._stamp_view == NEVER_S
-            values[: TEMPERATURE + 1, silent] = np.nan
-            codes[STATUS, silent] = _UNKNOWN
-            codes[FAULT, silent] = 0
-            self._all_heard = not silent.any()
 
     def write(self, drive: Drive, command: Block) -> None:
         """Send one frame to every motor. A command that cannot be encoded is not sent, and counted as an error."""
         if drive is not Drive.COMMAND:
             self._answer_means = _ON if drive is Drive.ENABLE else _OFF
-            for bus, frames in self._fixed[drive]:
-                bus.counters.expected += bus.send(frames)
+            self._send(self._fixed[drive])
             return
         self._answer_means = _UNKNOWN
         data = self._encoder.encode(command)
@@ -163,18 +138,6 @@ class CubeMarsMotors:
             ]
             bus.counters.errors += len(targets) - len(frames)
             bus.counters.expected += bus.send(frames)
-
-    def probes(self, timeout_s: float) -> list[Probe]:  # noqa: ARG002 (these motors have none that can be set)
-        """One inventory per bus."""
-        return [self._probe_bus(slots) for slots in self._members.values()]
-
-    def _probe_bus(self, slots: Sequence[int]) -> Probe:
-        reports: list[DeviceReport] = []
-        now_s = yield
-        for slot in slots:
-            now_s = yield from self._poll(slot, now_s)
-            reports.append(self._report(slot, now_s))
-        return tuple(reports)
 
     def _poll(self, slot: int, began_s: float) -> Generator[None, float, float]:
         """Take one motor out of motor mode until it answers, at most a few times."""

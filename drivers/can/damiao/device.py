@@ -6,7 +6,7 @@ Motors answer every command and every poll with one feedback frame, and never sp
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,11 @@ from drivers.can.damiao.batch import FeedbackBatch
 from drivers.can.damiao.inventory import Request, await_feedback, probe_motor
 from drivers.can.damiao.tables import BROADCAST_ID, STATUS_DISABLED, STATUS_ENABLED
 from drivers.can.impedance import MitBatch
-from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
+from drivers.devices import FAULT, STATUS, Block, Codes, WiredMotor
+from drivers.motor_group import CanMotors, MotorProbe, Sending, Zeroing
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError
-from supervisor.core.exchange import DeviceReport
-from supervisor.core.state import NEVER_S, MotorStatus
+from supervisor.core.state import MotorStatus
 
 LATE_REPLY_S = 1.0
 """A register reply this late is still recognised, so that it is not taken for feedback."""
@@ -38,7 +38,7 @@ _FAULT_OF_NIBBLE = np.arange(16, dtype=np.int64)
 _FAULT_OF_NIBBLE[STATUS_ENABLED] = 0
 
 
-class DamiaoMotors:
+class DamiaoMotors(CanMotors):
     """All Damiao motors of one robot, on all its buses. Implements `MotorGroup`.
 
     Args:
@@ -47,12 +47,8 @@ class DamiaoMotors:
     """
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
-        self.motors = tuple(motors)
-        members: dict[str, list[int]] = {}
-        for slot, motor in enumerate(self.motors):
-            members.setdefault(motor.config.bus, []).append(slot)
-        self._members = members
-        self._buses: dict[str, CanBus] = {name: buses[name] for name in members}
+        super().__init__(motors, buses)
+        members = self._members
         self._slots: dict[str, dict[int, tuple[int, int]]] = {}
         self._ids: dict[str, frozenset[int]] = {}
         for name, slots in members.items():
@@ -62,16 +58,12 @@ class DamiaoMotors:
         count = len(self.motors)
         # Plain arrays, because storing one item is four times faster than in numpy; numpy sees the same memory.
         self._words = array("q", [0] * count)
-        self._stamps = array("d", [NEVER_S] * count)
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
-        self._stamp_view: NDArray[np.float64] = np.frombuffer(self._stamps, dtype=np.float64)
-        self._is_fresh = True
-        self._all_heard = False
         self._requests: dict[int, list[Request]] = {}
         models = [motor.model for motor in self.motors]
         self._encoder = MitBatch(models)
         self._decoder = FeedbackBatch(models)
-        self._fixed: dict[Drive, list[tuple[CanBus, list[Frame]]]] = {
+        self._fixed: dict[Drive, Sending] = {
             Drive.POLL: self._frames(codec.make_poll),
             Drive.ENABLE: self._frames(lambda identifier: Frame(identifier, codec.ENABLE)),
             Drive.DISABLE: self._frames(lambda identifier: Frame(identifier, codec.DISABLE)),
@@ -83,12 +75,6 @@ class DamiaoMotors:
                 [(slot, self.motors[slot].config.id, slice(8 * slot, 8 * slot + 8)) for slot in slots],
             )
             for name, slots in members.items()
-        ]
-
-    def _frames(self, make: Callable[[int], Frame]) -> list[tuple[CanBus, list[Frame]]]:
-        return [
-            (self._buses[name], [make(self.motors[slot].config.id) for slot in slots])
-            for name, slots in self._members.items()
         ]
 
     def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
@@ -146,28 +132,16 @@ class DamiaoMotors:
         # In the other modes a motor listens to its id plus 0x100, 0x200 or 0x300.
         return frame.arbitration_id in ids or any(frame.arbitration_id - offset in ids for offset in (256, 512, 768))
 
-    def decode(self, values: Block, codes: Codes) -> None:
-        """Decode the newest feedback of every motor; NaN and UNKNOWN for those never heard."""
-        if not self._is_fresh:
-            return
-        self._is_fresh = False
+    def _decode(self, values: Block, codes: Codes) -> None:
         nibbles = self._decoder.decode(self._word_view, values)
-        values[STAMP] = self._stamp_view
         # "clip" clips nothing, a nibble is below 16: it spares a buffer, and with it nine tenths of the time.
         _STATUS_OF_NIBBLE.take(nibbles, None, codes[STATUS], "clip")
         _FAULT_OF_NIBBLE.take(nibbles, None, codes[FAULT], "clip")
-        if not self._all_heard:
-            silent = self._stamp_view == NEVER_S
-            values[: TEMPERATURE + 1, silent] = np.nan
-            codes[STATUS, silent] = int(MotorStatus.UNKNOWN)
-            codes[FAULT, silent] = 0
-            self._all_heard = not silent.any()
 
     def write(self, drive: Drive, command: Block) -> None:
         """Send one frame to every motor. A command that cannot be encoded is not sent, and counted as an error."""
         if drive is not Drive.COMMAND:
-            for bus, frames in self._fixed[drive]:
-                bus.counters.expected += bus.send(frames)
+            self._send(self._fixed[drive])
             return
         data = self._encoder.encode(command)
         valid = None if self._encoder.all_valid else self._encoder.valid
@@ -180,19 +154,10 @@ class DamiaoMotors:
                 bus.counters.errors += len(targets) - len(frames)
             bus.counters.expected += bus.send(frames)
 
-    def probes(self, timeout_s: float) -> list[Probe]:
-        """One inventory per bus; within a bus one motor after the other, so that requests add little load."""
-        return [self._probe_bus(slots, timeout_s) for slots in self._members.values()]
+    def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:
+        return (yield from probe_motor(_Line(self, slot), timeout_s, now_s))
 
-    def _probe_bus(self, slots: Sequence[int], timeout_s: float) -> Probe:
-        reports: list[DeviceReport] = []
-        now_s = yield
-        for slot in slots:
-            now_s, report = yield from probe_motor(_Line(self, slot), timeout_s, now_s)
-            reports.append(report)
-        return tuple(reports)
-
-    def set_zero(self, joint: str, now_s: float) -> Generator[None, float, float]:
+    def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero; written to flash by the motor. Only while disabled.
 
         Args:
@@ -205,7 +170,7 @@ class DamiaoMotors:
         Raises:
             DeviceError: The motor does not answer, is not disabled, or does not read zero afterwards.
         """
-        slot = next(i for i, motor in enumerate(self.motors) if motor.joint == joint)
+        slot = self._slot_of(joint)
         line = _Line(self, slot)
         identifier = self.motors[slot].config.id
         for frame in (codec.make_poll(identifier), Frame(identifier, codec.SET_ZERO), codec.make_poll(identifier)):
@@ -224,11 +189,6 @@ class DamiaoMotors:
     def fault_name(self, code: int) -> str:
         """The vendor's name of a status nibble."""
         return codec.status_name(code)
-
-    def send_one(self, slot: int, frame: Frame) -> None:
-        """Send one frame to one motor, outside the cycle."""
-        bus = self._buses[self.motors[slot].config.bus]
-        bus.counters.expected += bus.send((frame,))
 
     def expect_reply(self, slot: int, request: Request) -> None:
         """Look out for the answer to a register request."""

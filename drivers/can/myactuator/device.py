@@ -28,11 +28,11 @@ from drivers.can.myactuator.tables import (
     TIMED_OUT_FAULT,
     Command,
 )
-from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, TORQUE, VELOCITY, Block, Codes, Probe, WiredMotor
+from drivers.devices import FAULT, STATUS, TEMPERATURE, TORQUE, VELOCITY, Block, Codes, WiredMotor
+from drivers.motor_group import CanMotors, MotorProbe
 from supervisor.core.command import Drive
 from supervisor.core.errors import FrameError
-from supervisor.core.exchange import DeviceReport
-from supervisor.core.state import NEVER_S, MotorStatus
+from supervisor.core.state import MotorStatus
 
 _UNKNOWN, _OFF, _ON = int(MotorStatus.UNKNOWN), int(MotorStatus.DISABLED), int(MotorStatus.ENABLED)
 
@@ -45,10 +45,8 @@ _TURNS: Mapping[Drive, tuple[Command, ...]] = {Drive.POLL: _IDLE, Drive.DISABLE:
 _READS = frozenset({Command.READ_STATUS_1, Command.READ_STATUS_2, Command.READ_MULTI_TURN_ANGLE})
 _ZEROS = bytes(7)
 
-_Sending = list[tuple[CanBus, list[Frame]]]
 
-
-class MyActuatorMotors:
+class MyActuatorMotors(CanMotors):
     """All MyActuator motors of one robot, on all its buses. Implements `MotorGroup`.
 
     Args:
@@ -57,12 +55,8 @@ class MyActuatorMotors:
     """
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
-        self.motors = tuple(motors)
-        members: dict[str, list[int]] = {}
-        for slot, motor in enumerate(self.motors):
-            members.setdefault(motor.config.bus, []).append(slot)
-        self._members = members
-        self._buses: dict[str, CanBus] = {name: buses[name] for name in members}
+        super().__init__(motors, buses)
+        members = self._members
         self._voices: dict[str, dict[int, tuple[int, bool]]] = {}
         self._ears: dict[str, frozenset[int]] = {}
         for name, slots in members.items():
@@ -73,7 +67,10 @@ class MyActuatorMotors:
             self._ears[name] = frozenset({BROADCAST_ID, *(base + i for base in bases for i in ids.values())})
         self._make_arrays(len(self.motors))
         self._encoder = MitBatch([motor.model for motor in self.motors])
-        self._requests = {command: self._frames(command) for command in {*_IDLE, *_STOPPING}}
+        self._requests = {
+            command: self._frames(lambda identifier, command=command: codec.make_request(identifier, command))
+            for command in {*_IDLE, *_STOPPING}
+        }
         self._drive, self._turn = Drive.POLL, -1
         self._targets = [
             (self._buses[name], [(slot, MOTION_BASE + self.motors[slot].config.id) for slot in slots])
@@ -83,13 +80,11 @@ class MyActuatorMotors:
     def _make_arrays(self, count: int) -> None:
         """Plain arrays, because storing one item is four times faster than in numpy; numpy sees the same memory."""
         self._words = array("q", [0] * count)
-        self._stamps = array("d", [NEVER_S] * count)
         self._states = array("q", [_UNKNOWN] * count)
         self._errors = array("q", [0] * count)
         self._is_motion = array("b", [0] * count)
         self._timeout_counts: list[int | None] = [None] * count
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
-        self._stamp_view: NDArray[np.float64] = np.frombuffer(self._stamps, dtype=np.float64)
         self._state_view: NDArray[np.int64] = np.frombuffer(self._states, dtype=np.int64)
         self._error_view: NDArray[np.int64] = np.frombuffer(self._errors, dtype=np.int64)
         self._motion_view: NDArray[np.bool_] = np.frombuffer(self._is_motion, dtype=np.bool_)
@@ -105,14 +100,6 @@ class MyActuatorMotors:
         self._read[TORQUE] = 0.0
         self._zeros: set[tuple[int, int]] = set()
         """Slots and requests of which the newest reply was all zeros."""
-        self._is_fresh = True
-        self._all_heard = False
-
-    def _frames(self, command: Command) -> _Sending:
-        return [
-            (self._buses[name], [codec.make_request(self.motors[slot].config.id, command) for slot in slots])
-            for name, slots in self._members.items()
-        ]
 
     def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Take this group's replies; identified by the arbitration id first, then by their form."""
@@ -181,28 +168,17 @@ class MyActuatorMotors:
                 self._timeout_counts[slot] = reply.value
         return True
 
-    def decode(self, values: Block, codes: Codes) -> None:
-        """Decode the newest feedback of every motor; NaN and UNKNOWN for those never heard."""
-        if not self._is_fresh:
-            return
-        self._is_fresh = False
+    def _decode(self, values: Block, codes: Codes) -> None:
         motion = values[:3]
         np.multiply(self._word_view >> self._shifts & self._masks, self._scale, out=motion)
         motion -= self._high
         if 0 in self._is_motion:
             np.copyto(motion, self._read[:3], where=~self._motion_view)
         values[TEMPERATURE] = self._read[TEMPERATURE]
-        values[STAMP] = self._stamp_view
         codes[STATUS] = self._state_view
         codes[FAULT] = self._error_view
         if self._error_view.any():
             codes[STATUS, self._error_view != 0] = int(MotorStatus.FAULT)
-        if not self._all_heard:
-            silent = self._stamp_view == NEVER_S
-            values[: TEMPERATURE + 1, silent] = np.nan
-            codes[STATUS, silent] = _UNKNOWN
-            codes[FAULT, silent] = 0
-            self._all_heard = not silent.any()
 
     def write(self, drive: Drive, command: Block) -> None:
         """Send one cycle's frames. A command that cannot be encoded is not sent, and counted as an error."""
@@ -217,10 +193,6 @@ class MyActuatorMotors:
         else:
             turns = _TURNS[drive]
             self._send(self._requests[turns[self._turn % len(turns)]])
-
-    def _send(self, sending: _Sending) -> None:
-        for bus, frames in sending:
-            bus.counters.expected += bus.send(frames)
 
     def _command(self, command: Block) -> None:
         """A motion command for every motor, and a look at the errors of one per bus."""
@@ -250,27 +222,13 @@ class MyActuatorMotors:
                 self._errors[slot] = 0
         self._is_fresh = True
 
-    def probes(self, timeout_s: float) -> list[Probe]:
-        """One inventory per bus; within a bus one motor after the other, so that requests add little load."""
-        return [self._probe_bus(slots, timeout_s) for slots in self._members.values()]
-
-    def _probe_bus(self, slots: Sequence[int], timeout_s: float) -> Probe:
-        reports: list[DeviceReport] = []
-        now_s = yield
-        for slot in slots:
-            now_s, report = yield from probe_motor(_Line(self, slot), timeout_s, now_s)
-            reports.append(report)
-        return tuple(reports)
+    def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:
+        return (yield from probe_motor(_Line(self, slot), timeout_s, now_s))
 
     def fault_name(self, code: int) -> str:
         """The names of the errors in a fault code."""
         names = codec.error_names(code & ~TIMED_OUT_FAULT)
         return "+".join((*names, "TIMED_OUT") if code & TIMED_OUT_FAULT else names)
-
-    def send_one(self, slot: int, frame: Frame) -> None:
-        """Send one frame to one motor, outside the cycle."""
-        bus = self._buses[self.motors[slot].config.bus]
-        bus.counters.expected += bus.send((frame,))
 
     def newest(self, slot: int) -> tuple[float, float, float, int]:
         """Arrival and value of a motor's newest position, its temperature and its fault code."""

@@ -7,7 +7,7 @@ frame that only asks for it, so motors that are off are polled with a stop.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -18,11 +18,11 @@ from drivers.can.robstride import codec
 from drivers.can.robstride.batch import FeedbackBatch, OperationBatch
 from drivers.can.robstride.inventory import Answers, probe_motor
 from drivers.can.robstride.tables import DIALECT, HOST_ID, MODE_RESET, MODE_RUN, Dialect
-from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
+from drivers.devices import FAULT, STATUS, Block, Codes, WiredMotor
+from drivers.motor_group import CanMotors, MotorProbe, Sending, Zeroing
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError
-from supervisor.core.exchange import DeviceReport
-from supervisor.core.state import NEVER_S, MotorStatus
+from supervisor.core.state import MotorStatus
 
 ZERO_TOLERANCE_RAD = 0.02
 """What a motor may read right after setting its zero: it hangs free and may creep."""
@@ -47,7 +47,7 @@ _STATUS_OF_CODE = np.array([_status_of(code) for code in range(256)], dtype=np.i
 _FAULT_OF_CODE = np.where(int(MotorStatus.FAULT) == _STATUS_OF_CODE, np.arange(256), 0)
 
 
-class RobStrideMotors:
+class RobStrideMotors(CanMotors):
     """All RobStride motors of one robot, on all its buses. Implements `MotorGroup`.
 
     Args:
@@ -58,12 +58,8 @@ class RobStrideMotors:
     dialect: ClassVar[Dialect] = DIALECT
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
-        self.motors = tuple(motors)
-        members: dict[str, list[int]] = {}
-        for slot, motor in enumerate(self.motors):
-            members.setdefault(motor.config.bus, []).append(slot)
-        self._members = members
-        self._buses: dict[str, CanBus] = {name: buses[name] for name in members}
+        super().__init__(motors, buses)
+        members = self._members
         self._slot_of_id = {name: {self.motors[i].config.id: i for i in slots} for name, slots in members.items()}
         self._slots = {
             name: {codec.TYPE_FEEDBACK << 24 | number << 8 | HOST_ID: slot for number, slot in slots.items()}
@@ -73,29 +69,19 @@ class RobStrideMotors:
         # Plain arrays, because storing one item is four times faster than in numpy; numpy sees the same memory.
         self._words = array("q", [0] * count)
         self._codes = array("q", [0] * count)
-        self._stamps = array("d", [NEVER_S] * count)
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
         self._code_view: NDArray[np.int64] = np.frombuffer(self._codes, dtype=np.int64)
-        self._stamp_view: NDArray[np.float64] = np.frombuffer(self._stamps, dtype=np.float64)
-        self._is_fresh = True
-        self._all_heard = False
         self._answers = [Answers() for _ in self.motors]
         self._encoder = OperationBatch(self.motors)
         self._decoder = FeedbackBatch([motor.model for motor in self.motors])
         stop = self._frames(codec.make_stop)
-        self._fixed: dict[Drive, list[tuple[CanBus, list[Frame]]]] = {
+        self._fixed: dict[Drive, Sending] = {
             Drive.POLL: stop,
             Drive.ENABLE: self._frames(codec.make_enable),
             Drive.DISABLE: stop,
             Drive.CLEAR_FAULT: self._frames(lambda identifier: codec.make_stop(identifier, clear_fault=True)),
         }
         self._targets = [(self._buses[name], slots) for name, slots in members.items()]
-
-    def _frames(self, make: Callable[[int], Frame]) -> list[tuple[CanBus, list[Frame]]]:
-        return [
-            (self._buses[name], [make(self.motors[slot].config.id) for slot in slots])
-            for name, slots in self._members.items()
-        ]
 
     def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Take this group's feedback and answers; identified by type, motor and host, then by length."""
@@ -152,27 +138,15 @@ class RobStrideMotors:
         is_command = frame.is_extended and identifier >> 24 in codec.COMMAND_TYPES
         return is_command and identifier & 0xFF in self._slot_of_id[bus]
 
-    def decode(self, values: Block, codes: Codes) -> None:
-        """Decode the newest feedback of every motor; NaN and UNKNOWN for those never heard."""
-        if not self._is_fresh:
-            return
-        self._is_fresh = False
+    def _decode(self, values: Block, codes: Codes) -> None:
         self._decoder.decode(self._word_view, values)
-        values[STAMP] = self._stamp_view
         np.take(_STATUS_OF_CODE, self._code_view, out=codes[STATUS])
         np.take(_FAULT_OF_CODE, self._code_view, out=codes[FAULT])
-        if not self._all_heard:
-            silent = self._stamp_view == NEVER_S
-            values[: TEMPERATURE + 1, silent] = np.nan
-            codes[STATUS, silent] = int(MotorStatus.UNKNOWN)
-            codes[FAULT, silent] = 0
-            self._all_heard = not silent.any()
 
     def write(self, drive: Drive, command: Block) -> None:
         """Send one frame to every motor. A command that cannot be encoded is not sent, and counted as an error."""
         if drive is not Drive.COMMAND:
-            for bus, frames in self._fixed[drive]:
-                bus.counters.expected += bus.send(frames)
+            self._send(self._fixed[drive])
             return
         ids, data = self._encoder.encode(command)
         valid = None if self._encoder.all_valid else self._encoder.valid
@@ -182,21 +156,11 @@ class RobStrideMotors:
             bus.counters.errors += len(slots) - len(frames)
             bus.counters.expected += bus.send(frames)
 
-    def probes(self, timeout_s: float) -> list[Probe]:
-        """One inventory per bus; within a bus one motor after the other, so that requests add little load."""
-        return [self._probe_bus(slots, timeout_s) for slots in self._members.values()]
+    def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:
+        self._answers[slot] = Answers()
+        return (yield from probe_motor(_Line(self, slot), timeout_s, now_s, self.dialect))
 
-    def _probe_bus(self, slots: Sequence[int], timeout_s: float) -> Probe:
-        reports: list[DeviceReport] = []
-        now_s = yield
-        for slot in slots:
-            self._answers[slot] = Answers()
-            line = _Line(self, slot)
-            now_s, report = yield from probe_motor(line, timeout_s, now_s, self.dialect)
-            reports.append(report)
-        return tuple(reports)
-
-    def set_zero(self, joint: str, now_s: float) -> Generator[None, float, float]:
+    def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero, until its power is cut. The motor is switched off for it.
 
         Args:
@@ -209,7 +173,7 @@ class RobStrideMotors:
         Raises:
             DeviceError: The motor does not answer, is not off, or does not read zero afterwards.
         """
-        slot = next(i for i, motor in enumerate(self.motors) if motor.joint == joint)
+        slot = self._slot_of(joint)
         line = _Line(self, slot)
         identifier = line.motor.config.id
         for frame in (codec.make_stop(identifier), codec.make_set_zero(identifier), codec.make_stop(identifier)):
@@ -232,11 +196,6 @@ class RobStrideMotors:
         """The vendor's names of all fault bits that are set; the mode's where none is."""
         bits = [self.dialect.fault_names.get(bit, f"BIT_{bit}") for bit in range(_MODE_SHIFT) if code >> bit & 1]
         return " and ".join(bits) or codec.mode_name(code >> _MODE_SHIFT)
-
-    def send_one(self, slot: int, frame: Frame) -> None:
-        """Send one frame to one motor, outside the cycle."""
-        bus = self._buses[self.motors[slot].config.bus]
-        bus.counters.expected += bus.send((frame,))
 
     def answers(self, slot: int) -> Answers:
         """What a motor has said besides feedback since its inventory began."""
