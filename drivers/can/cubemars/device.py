@@ -19,7 +19,7 @@ from drivers.can.cubemars.batch import FeedbackBatch
 from drivers.can.cubemars.tables import ATTEMPTS, REPLY_TIMEOUT_S
 from drivers.can.impedance import MitBatch, encode_mit
 from drivers.devices import FAULT, NO_TIMEOUT_PROBLEM, STATUS, TEMPERATURE, Block, Codes, WiredMotor
-from drivers.motor_group import CanMotors, Sending
+from drivers.motor_group import CanMotors, MotorProbe, Sending
 from supervisor.core.command import Drive
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.state import MotorStatus
@@ -138,6 +138,10 @@ class CubeMarsMotors(CanMotors):
             ]
             bus.counters.errors += len(targets) - len(frames)
             bus.counters.expected += bus.send(frames)
+
+    def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:  # noqa: ARG002 (none can be set)
+        now_s = yield from self._poll(slot, now_s)
+        return now_s, self._report(slot, now_s)
 
     def _poll(self, slot: int, began_s: float) -> Generator[None, float, float]:
         """Take one motor out of motor mode until it answers, at most a few times."""
