@@ -11,6 +11,16 @@ MAXIMUM_BUS_LOAD = 0.7
 """Of a bus: the rest is for retransmissions, polls and register requests."""
 
 
+CAN_11_BIT_FRAME_BITS = 135
+"""An 8-byte frame with an 11-bit identifier at worst-case stuffing, gap to the next frame included."""
+
+CAN_29_BIT_FRAME_BITS = 160
+"""The same with a 29-bit identifier."""
+
+SERIAL_BITS_PER_BYTE = 10
+"""8N1: a start and a stop bit around every byte."""
+
+
 class ControlLoop(Enum):
     """Where stiffness and damping become a torque."""
 

@@ -6,11 +6,11 @@ python -m drivers.hardware_page > docs/hardware.md
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from drivers.registry import IMU_MAKES, MAXIMUM_BUS_LOAD, MOTOR_MAKES, MotorMake
+from drivers.capabilities import MAXIMUM_BUS_LOAD, Capabilities
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, MotorMake
 
-BITRATE_BPS = 1_000_000
 RATES_HZ = (250, 500, 1000)
 
 HEAD = """# Hardware
@@ -83,32 +83,82 @@ IMU_NOTES = {
 
 def document() -> str:
     """The whole page."""
-    return "\n".join([HEAD, "## Motors on CAN", "", *_motors(), "## Inertial units on a serial line", "", *_imus()])
-
-
-def motors_per_bus(make: MotorMake, control_hz: float) -> int:
-    """How many motors a 1 Mbit/s bus carries within the allowed load."""
-    return int(MAXIMUM_BUS_LOAD * BITRATE_BPS / (make.cycle_bits * control_hz))
+    return "\n".join([HEAD, "## Motors", "", *_motors(), "## Inertial units on a serial line", "", *_imus()])
 
 
 def _motors() -> Iterator[str]:
-    yield f"Motors per 1 Mbit/s bus within {MAXIMUM_BUS_LOAD:.0%} of worst-case load:"
+    yield from _table(
+        ("make", "bus", "loop closed", "velocity", "torque", "temperature", "says if on", "names faults"),
+        (
+            (
+                f"`{name}`",
+                "CAN FD" if make.needs_fd else make.bus_kind,
+                can.control.value,
+                can.velocity,
+                can.torque,
+                can.temperature,
+                _yes(can.says_whether_on),
+                _yes(can.reports_faults),
+            )
+            for name, make, can in _rows()
+        ),
+    )
     yield ""
-    yield "| make | ids | bits a cycle | " + " | ".join(f"{rate} Hz" for rate in RATES_HZ) + " |"
-    yield "|" + " --- |" * (3 + len(RATES_HZ))
-    for name, make in sorted(MOTOR_MAKES.items()):
-        counts = " | ".join(str(motors_per_bus(make, rate)) for rate in RATES_HZ)
-        yield f"| `{name}` | {make.id_range[0]} to {make.id_range[1]} | {make.cycle_bits} | {counts} |"
-    for name, make in sorted(MOTOR_MAKES.items()):
+    yield from _table(
+        ("make", "command timeout", "when this computer dies", "zero", "ranges compared"),
+        (
+            (f"`{name}`", can.timeout.value, can.when_host_dies, can.zero.value, _yes(can.reads_ranges))
+            for name, _, can in _rows()
+        ),
+    )
+    yield ""
+    yield f"Motors per bus within {MAXIMUM_BUS_LOAD:.0%} of worst-case load, at the bus's usual rate:"
+    yield ""
+    yield from _table(
+        ("make", "ids", "Mbit/s", *(f"{rate} Hz" for rate in RATES_HZ)),
+        (
+            (
+                f"`{name}`",
+                f"{make.id_range[0]} to {make.id_range[1]}",
+                " / ".join(f"{rate / 1e6:g}" for rate in make.usual_rates_bps if rate),
+                *(str(make.cost.motors_within(rate, *make.usual_rates_bps)) for rate in RATES_HZ),
+            )
+            for name, make, _ in _rows()
+        ),
+    )
+    for name, make, _ in _rows():
         yield from ("", f"### {name}", "")
         yield MOTOR_NOTES[name]
-        yield from ("| model | position rad | velocity rad/s | torque N·m | kp | kd |", "|" + " --- |" * 6)
-        for model in make.models.values():
-            yield (
-                f"| `{model.name}` | ±{model.position_max_rad:g} | ±{model.velocity_max_rad_per_s:g} | "
-                f"±{model.torque_max_nm:g} | 0 to {model.kp_max_nm_per_rad:g} | 0 to {model.kd_max_nm_s_per_rad:g} |"
-            )
+        yield from _table(
+            ("model", "position rad", "velocity rad/s", "torque N·m", "kp", "kd"),
+            (
+                (
+                    f"`{model.name}`",
+                    f"±{model.position_max_rad:g}",
+                    f"±{model.velocity_max_rad_per_s:g}",
+                    f"±{model.torque_max_nm:g}",
+                    f"0 to {model.kp_max_nm_per_rad:g}",
+                    f"0 to {model.kd_max_nm_s_per_rad:g}",
+                )
+                for model in make.models.values()
+            ),
+        )
     yield ""
+
+
+def _rows() -> Iterator[tuple[str, MotorMake, Capabilities]]:
+    return ((name, make, make.capabilities) for name, make in sorted(MOTOR_MAKES.items()))
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + " --- |" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
 
 
 def _imus() -> Iterator[str]:

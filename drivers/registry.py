@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
 
-from drivers.bus import CanBus, SerialPort
+from drivers.bus import SerialPort
+from drivers.can.cubemars import tables as cubemars
 from drivers.can.cubemars.device import CubeMarsMotors
-from drivers.can.cubemars.tables import HIGHEST_MOTOR_ID as CUBEMARS_HIGHEST_ID
-from drivers.can.cubemars.tables import MODELS as CUBEMARS_MODELS
+from drivers.can.cybergear import tables as cybergear
 from drivers.can.cybergear.device import CyberGearMotors
-from drivers.can.cybergear.tables import MODELS as CYBERGEAR_MODELS
+from drivers.can.damiao import tables as damiao
 from drivers.can.damiao.device import DamiaoMotors
-from drivers.can.damiao.tables import MODELS as DAMIAO_MODELS
+from drivers.can.myactuator import tables as myactuator
 from drivers.can.myactuator.device import MyActuatorMotors
-from drivers.can.myactuator.tables import ID_RANGE as MYACTUATOR_IDS
-from drivers.can.myactuator.tables import MODELS as MYACTUATOR_MODELS
+from drivers.can.robstride import tables as robstride
 from drivers.can.robstride.device import RobStrideMotors
-from drivers.can.robstride.tables import HIGHEST_MOTOR_ID as ROBSTRIDE_HIGHEST_ID
-from drivers.can.robstride.tables import MODELS as ROBSTRIDE_MODELS
-from drivers.can.robstride.tables import WRAP_MARGIN_RAD
-from drivers.devices import Imu, MotorGroup, MotorModel, WiredMotor
+from drivers.capabilities import (
+    MAXIMUM_BUS_LOAD,
+    SERIAL_BITS_PER_BYTE,
+    Capabilities,
+    CycleCost,
+    Timeout,
+    shared_load,
+)
+from drivers.devices import NO_TIMEOUT_PROBLEM, Imu, MotorGroup, MotorModel, WiredMotor, wire_model
 from drivers.imu.bno08x_rvc.device import Bno08xRvcImu
 from drivers.imu.bno08x_rvc.tables import FRAME_BYTES as BNO08X_FRAME_BYTES
 from drivers.imu.hipnuc.device import HipnucImu
@@ -32,22 +37,10 @@ from drivers.imu.witmotion.device import WitmotionImu
 from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
 from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
-from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, RobotConfig, SerialBusConfig
-
-MAXIMUM_BUS_LOAD: Final = 0.7
-"""Of a bus: the rest is for retransmissions, polls and register requests."""
+from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, MotorConfig, RobotConfig, SerialBusConfig
 
 MAXIMUM_SERIAL_LOAD: Final = 0.9
 """Of a serial line that carries one stream and nothing else."""
-
-CAN_11_BIT_FRAME_BITS: Final = 135
-"""An 8-byte frame with an 11-bit identifier at worst-case stuffing, gap to the next frame included."""
-
-CAN_29_BIT_FRAME_BITS: Final = 160
-"""The same with a 29-bit identifier."""
-
-SERIAL_BITS_PER_BYTE: Final = 10
-"""8N1: a start and a stop bit around every byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +49,30 @@ class MotorMake:
 
     Attributes:
         models: Its table.
-        make: Makes the device for all its motors of one robot.
-        cycle_bits: Bits on the bus per motor and control cycle, command and reply, at worst.
+        make: Makes the device for all its motors of one robot, from the motors and the open buses of its kind.
+        capabilities: What it can do.
+        cost: What one of its motors puts on a bus in a control cycle.
         id_range: Smallest and largest identifier.
         feedback_id_range: The same of the identifier it answers with; None where `id_range` holds for it, too.
         position_margin_rad: How far joints must stay away from the end of the position range, where it wraps.
+        bus_kind: What it is wired to.
+        needs_fd: Whether it speaks CAN FD.
+        drive_keys: What the robot file must say of each drive, of the keys that may stay 0; None for makes whose motors
+            are known, where `drive` says nothing.
+        usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
     """
 
     models: Mapping[str, MotorModel]
-    make: Callable[[Sequence[WiredMotor], Mapping[str, CanBus]], MotorGroup]
-    cycle_bits: int
+    make: Callable[[Sequence[WiredMotor], Mapping[str, Any]], MotorGroup]
+    capabilities: Capabilities
+    cost: CycleCost
     id_range: tuple[int, int]
     feedback_id_range: tuple[int, int] | None = None
     position_margin_rad: float = 0.0
+    bus_kind: Literal["can", "serial"] = "can"
+    needs_fd: bool = False
+    drive_keys: tuple[str, ...] | None = None
+    usual_rates_bps: tuple[int, int] = (1_000_000, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +92,43 @@ class ImuMake:
 
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     # 0x7FF is the id of polls and register requests.
-    "damiao": MotorMake(DAMIAO_MODELS, DamiaoMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, 0x7FE)),
-    # Their feedback id is their master's, which all may share.
-    "cubemars": MotorMake(
-        CUBEMARS_MODELS, CubeMarsMotors, 2 * CAN_11_BIT_FRAME_BITS, (1, CUBEMARS_HIGHEST_ID), (0, 0x7FF)
-    ),
-    # They answer on identifiers of their own. One motor per bus and cycle is asked for its errors besides.
-    "myactuator": MotorMake(MYACTUATOR_MODELS, MyActuatorMotors, 3 * CAN_11_BIT_FRAME_BITS, MYACTUATOR_IDS, (0, 0)),
+    "damiao": MotorMake(damiao.MODELS, DamiaoMotors, damiao.CAPABILITIES, damiao.CYCLE_COST, (1, 0x7FE)),
     # They answer to the host's id, which is always ours.
     "robstride": MotorMake(
-        ROBSTRIDE_MODELS,
+        robstride.MODELS,
         RobStrideMotors,
-        2 * CAN_29_BIT_FRAME_BITS,
-        (1, ROBSTRIDE_HIGHEST_ID),
+        robstride.CAPABILITIES,
+        robstride.CYCLE_COST,
+        (1, robstride.HIGHEST_MOTOR_ID),
         (0, 0),
-        WRAP_MARGIN_RAD,
+        robstride.WRAP_MARGIN_RAD,
     ),
     "cybergear": MotorMake(
-        CYBERGEAR_MODELS,
+        cybergear.MODELS,
         CyberGearMotors,
-        2 * CAN_29_BIT_FRAME_BITS,
-        (1, ROBSTRIDE_HIGHEST_ID),
+        cybergear.CAPABILITIES,
+        robstride.CYCLE_COST,
+        (1, robstride.HIGHEST_MOTOR_ID),
         (0, 0),
-        WRAP_MARGIN_RAD,
+        robstride.WRAP_MARGIN_RAD,
+    ),
+    # Their feedback id is their master's, which all may share.
+    "cubemars": MotorMake(
+        cubemars.MODELS,
+        CubeMarsMotors,
+        cubemars.CAPABILITIES,
+        cubemars.CYCLE_COST,
+        (1, cubemars.HIGHEST_MOTOR_ID),
+        (0, 0x7FF),
+    ),
+    # They answer on identifiers of their own.
+    "myactuator": MotorMake(
+        myactuator.MODELS,
+        MyActuatorMotors,
+        myactuator.CAPABILITIES,
+        myactuator.CYCLE_COST,
+        myactuator.ID_RANGE,
+        (0, 0),
     ),
 }
 
@@ -123,35 +141,83 @@ IMU_MAKES: Final[Mapping[str, ImuMake]] = {
 }
 
 
+def motor_model(config: MotorConfig) -> MotorModel:
+    """What one motor's messages carry.
+
+    Raises:
+        KeyError: No such make, or no such model.
+    """
+    return wire_model(MOTOR_MAKES[config.make].models, config)
+
+
 def wiring_problems(robot: RobotConfig) -> list[str]:
     """Everything in a robot file that these makes and buses cannot do; empty when it can work."""
     problems: list[str] = []
     for name, joint in robot.joints.items():
-        problems += (f"joint {name}: {problem}" for problem in _joint_problems(joint))
-    for name, bus in robot.buses.items():
-        if isinstance(bus, CanBusConfig):
-            problems += (f"bus {name}: {problem}" for problem in _bus_problems(robot, name, bus))
+        problems += (f"joint {name}: {problem}" for problem in _joint_problems(robot, joint))
+    for name in robot.buses:
+        problems += (f"bus {name}: {problem}" for problem in _bus_problems(robot, name))
     problems += (f"imu: {problem}" for problem in _imu_problems(robot))
     return problems
 
 
-def _joint_problems(joint: JointConfig) -> Iterator[str]:
-    """What one joint asks of its motor that the motor's messages cannot carry."""
-    make = MOTOR_MAKES.get(joint.motor.make)
+def timeout_problems(robot: RobotConfig) -> list[str]:
+    """Motors that would go on when this computer dies, where nothing else cuts their power.
+
+    Such a robot may be looked at, but not armed.
+    """
+    if robot.independent_cut_off:
+        return []
+    makes = {name: MOTOR_MAKES.get(joint.motor.make) for name, joint in robot.joints.items()}
+    return [
+        f"joint {name}: {robot.joints[name].motor.make} {NO_TIMEOUT_PROBLEM}"
+        for name, make in makes.items()
+        if make is not None and make.capabilities.timeout is Timeout.NONE
+    ]
+
+
+def _joint_problems(robot: RobotConfig, joint: JointConfig) -> Iterator[str]:
+    """What one joint asks of its motor that the motor, or its messages, cannot do."""
+    motor = joint.motor
+    make = MOTOR_MAKES.get(motor.make)
     if make is None:
-        yield f"unknown make {joint.motor.make!r}; known: {', '.join(MOTOR_MAKES)}"
+        yield f"unknown make {motor.make!r}; known: {', '.join(MOTOR_MAKES)}"
         return
-    model = make.models.get(joint.motor.model)
-    if model is None:
-        yield f"unknown model {joint.motor.model!r} of {joint.motor.make}; known: {', '.join(make.models)}"
+    if motor.model not in make.models:
+        yield f"unknown model {motor.model!r} of {motor.make}; known: {', '.join(make.models)}"
         return
     identifiers = (
-        ("id", joint.motor.id, make.id_range),
-        ("feedback_id", joint.motor.feedback_id, make.feedback_id_range or make.id_range),
+        ("id", motor.id, make.id_range),
+        ("feedback_id", motor.feedback_id, make.feedback_id_range or make.id_range),
     )
     for key, identifier, (low, high) in identifiers:
         if not low <= identifier <= high:
             yield f"{key} {identifier} is not possible; allowed: {low} to {high}"
+    yield from _make_problems(robot, motor, make)
+    yield from _range_problems(joint, make, motor_model(motor))
+
+
+def _make_problems(robot: RobotConfig, motor: MotorConfig, make: MotorMake) -> Iterator[str]:
+    """Where the file claims what the make lacks, or leaves out what it needs."""
+    bus = robot.buses.get(motor.bus)
+    if bus is not None and bus.kind != make.bus_kind:
+        yield f"{motor.make} motors are wired to a {make.bus_kind} bus, and {motor.bus} is a {bus.kind} bus"
+    elif isinstance(bus, CanBusConfig) and make.needs_fd and not bus.fd:
+        yield f"{motor.make} motors speak CAN FD: set `fd: true` for {motor.bus}, on an adapter that can"
+    if make.drive_keys is None:
+        if motor.drive is not None:
+            yield f"{motor.make} motors are known by their model: remove `drive`"
+    elif motor.drive is None:
+        keys = ", ".join(("torque_max_nm", "velocity_max_rad_per_s", *make.drive_keys))
+        yield f"{motor.make} turns anybody's motor: say what this one can, as `drive: {{...}}` with {keys}"
+    else:
+        for key in make.drive_keys:
+            if getattr(motor.drive, key) <= 0:
+                yield f"drive.{key} {getattr(motor.drive, key):g} is not possible; allowed: above 0"
+
+
+def _range_problems(joint: JointConfig, make: MotorMake, model: MotorModel) -> Iterator[str]:
+    """What a joint asks that the messages to its motor cannot carry."""
     gear = joint.gear
     if gear <= 0.0:
         return
@@ -171,27 +237,59 @@ def _joint_problems(joint: JointConfig) -> Iterator[str]:
             )
 
 
-def _bus_problems(robot: RobotConfig, name: str, bus: CanBusConfig) -> Iterator[str]:
-    """Identifiers that collide, and a load that the bus cannot carry."""
+def _bus_problems(robot: RobotConfig, name: str) -> Iterator[str]:
+    """Identifiers that collide, strangers to each other on one line, and a load that the bus cannot carry."""
+    bus = robot.buses[name]
     joints = {joint: config.motor for joint, config in robot.joints.items() if config.motor.bus == name}
     ids = {motor.id: joint for joint, motor in joints.items()}
     for joint, motor in joints.items():
-        if motor.feedback_id in ids:
+        if bus.kind == "can" and motor.feedback_id in ids:
             yield f"{joint} answers with {motor.feedback_id}, which is the id {ids[motor.feedback_id]} listens to"
-    if bus.bitrate_bps <= 0:
-        yield f"bitrate_bps {bus.bitrate_bps}; allowed: a number above 0"
+    makes = dict.fromkeys(motor.make for motor in joints.values())
+    if bus.kind == "serial" and len(makes) > 1:
+        yield f"motors of {' and '.join(makes)} cannot share a serial line: give each make a line of its own"
+    known = [motor.make for motor in joints.values() if motor.make in MOTOR_MAKES]
+    key, rate_bps = _rate(bus)
+    if rate_bps <= 0:
+        yield f"{key} {rate_bps}; allowed: a number above 0"
+    elif known:
+        yield from _load_problems(robot, name, known, list(joints))
+
+
+def _rate(bus: CanBusConfig | SerialBusConfig) -> tuple[str, int]:
+    """Key and value of a bus's rate."""
+    return ("bitrate_bps", bus.bitrate_bps) if isinstance(bus, CanBusConfig) else ("baud_bps", bus.baud_bps)
+
+
+def bus_load(robot: RobotConfig, name: str) -> float:
+    """Share of a bus's time that its motors take at worst, command and reply; 0 where there is none.
+
+    Args:
+        robot: The robot; motors of unknown makes are left out.
+        name: A bus of it, with a rate above 0.
+    """
+    makes = [joint.motor.make for joint in robot.joints.values() if joint.motor.bus == name]
+    return _load(robot, name, [make for make in makes if make in MOTOR_MAKES], robot.control_hz)
+
+
+def _load(robot: RobotConfig, name: str, makes: Sequence[str], control_hz: float) -> float:
+    bus = robot.buses[name]
+    data_bps = bus.data_bitrate_bps if isinstance(bus, CanBusConfig) else 0
+    return shared_load(Counter(MOTOR_MAKES[make].cost for make in makes), control_hz, _rate(bus)[1], data_bps)
+
+
+def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: Sequence[str]) -> Iterator[str]:
+    """A bus that would be too busy, with a way out."""
+    load = _load(robot, name, makes, robot.control_hz)
+    if load <= MAXIMUM_BUS_LOAD + 1e-9:
         return
-    bits = [MOTOR_MAKES[motor.make].cycle_bits for motor in joints.values() if motor.make in MOTOR_MAKES]
-    load = sum(bits) * robot.control_hz / bus.bitrate_bps
-    if load > MAXIMUM_BUS_LOAD:
-        room = int(MAXIMUM_BUS_LOAD * bus.bitrate_bps / (robot.control_hz * max(bits)))
-        moved = list(joints)[room:]
-        yield (
-            f"{len(bits)} motors at {robot.control_hz:g} Hz need {sum(bits)} bits x {robot.control_hz:g} / "
-            f"{bus.bitrate_bps} bit/s = {load:.0%} at worst, allowed {MAXIMUM_BUS_LOAD:.0%}: "
-            f"keep {room} motors here and move {', '.join(moved)} to another bus, or lower control_hz to "
-            f"{int(MAXIMUM_BUS_LOAD * bus.bitrate_bps / sum(bits))}"
-        )
+    allowed = MAXIMUM_BUS_LOAD + 1e-9
+    room = max(n for n in range(len(makes)) if _load(robot, name, makes[:n], robot.control_hz) <= allowed)
+    yield (
+        f"{len(makes)} motors at {robot.control_hz:g} Hz and {_rate(robot.buses[name])[1]} bit/s load it by {load:.0%} "
+        f"at worst, allowed {MAXIMUM_BUS_LOAD:.0%}: keep {room} motors here and move {', '.join(joints[room:])} to "
+        f"another bus, or lower control_hz to {int(robot.control_hz * MAXIMUM_BUS_LOAD / load)}"
+    )
 
 
 def _imu_problems(robot: RobotConfig) -> Iterator[str]:

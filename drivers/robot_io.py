@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Generator, Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -20,13 +21,15 @@ from drivers.devices import (
     TORQUE,
     VELOCITY,
     Block,
+    CanMotorGroup,
     Codes,
     MotorGroup,
     Probe,
+    SerialMotorGroup,
     WiredMotor,
 )
 from drivers.motor_map import MotorMap
-from drivers.registry import IMU_MAKES, MOTOR_MAKES, wiring_problems
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, motor_model, wiring_problems
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.errors import RefusedError
 from supervisor.core.exchange import DeviceReport
@@ -93,21 +96,23 @@ class RobotIO:
         self._is_ordered = slots == list(range(count))
         self._map = MotorMap([joint for _, joint in joints])
         self._groups: list[tuple[MotorGroup, slice, Block, Codes]] = []
-        self._readers: list[tuple[str, CanBus, list[MotorGroup]]] = []
+        self._readers: list[tuple[str, CanBus, list[CanMotorGroup]]] = []
+        self._lines: list[SerialMotorGroup] = []
         start = 0
         for make, members in by_make.items():
             entry = MOTOR_MAKES[make]
-            motors = [
-                WiredMotor(joints[i][0], joints[i][1].motor, entry.models[joints[i][1].motor.model]) for i in members
-            ]
+            configs = {joints[i][0]: joints[i][1].motor for i in members}
+            motors = [WiredMotor(name, motor, motor_model(motor)) for name, motor in configs.items()]
             span = slice(start, start + len(members))
-            self._groups.append((entry.make(motors, self._can), span, self._values[:, span], self._codes[:, span]))
+            group = entry.make(motors, self._can if entry.bus_kind == "can" else self._serial)
+            self._groups.append((group, span, self._values[:, span], self._codes[:, span]))
             start = span.stop
+        makes = dict(zip(by_make, (group for group, *_ in self._groups), strict=True))
+        self._lines = [cast("SerialMotorGroup", g) for m, g in makes.items() if MOTOR_MAKES[m].bus_kind == "serial"]
         for name, bus in self._can.items():
-            on_bus = {joint.motor.make for _, joint in joints if joint.motor.bus == name}
-            groups = [group for (group, *_), make in zip(self._groups, by_make, strict=True) if make in on_bus]
-            self._readers.append((name, bus, groups))
-        self._fault_group = [group for group, _, values, _ in self._groups for _ in range(values.shape[1])]
+            on_bus = dict.fromkeys(joint.motor.make for _, joint in joints if joint.motor.bus == name)
+            self._readers.append((name, bus, [cast("CanMotorGroup", makes[make]) for make in on_bus]))
+        self._group_of_slot = [group for group, _, values, _ in self._groups for _ in range(values.shape[1])]
 
     @property
     def order(self) -> JointOrder:
@@ -123,6 +128,8 @@ class RobotIO:
                 for group in groups:
                     rest = group.take(name, rest)
                 bus.counters.dropped += len(rest)
+        for line in self._lines:
+            line.receive(now_s)
         for group, _, group_values, group_codes in self._groups:
             group.decode(group_values, group_codes)
         imu = self._imu.read(now_s)
@@ -200,6 +207,23 @@ class RobotIO:
         problems = tuple(problem for problem in report.problems if problem != NO_TIMEOUT_PROBLEM)
         return replace(report, problems=problems, facts={**report.facts, "independent_cut_off": cut_off})
 
+    def set_zero(self, joint: str, now_s: float) -> Generator[None, float, float]:
+        """Make the present position of a joint's motor its zero; the motor must be off. `read` goes on in between.
+
+        Args:
+            joint: Which.
+            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+
+        Returns:
+            The position read back afterwards, rad, motor frame.
+
+        Raises:
+            DeviceError: The motor cannot, does not answer, is not off, or does not read zero afterwards.
+            KeyError: No such joint.
+        """
+        slot = self._slot_of_joint[self._order.index(joint)]
+        return self._group_of_slot[slot].set_zero(joint, now_s)
+
     def statistics(self) -> Mapping[str, BusStatistics]:
         """Counters by bus name."""
         return {name: counters.statistics() for name, counters in self._counters()}
@@ -209,7 +233,7 @@ class RobotIO:
 
     def fault_name(self, joint: int, code: int) -> str:
         """The make's name of a motor's fault code."""
-        return self._fault_group[self._slot_of_joint[joint]].fault_name(code)
+        return self._group_of_slot[self._slot_of_joint[joint]].fault_name(code)
 
     def close(self) -> None:
         """Close every bus. Idempotent."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.devices import MotorModel
-from drivers.registry import MAXIMUM_BUS_LOAD, MOTOR_MAKES, MotorMake
+from drivers.registry import MOTOR_MAKES, MotorMake
 
 BITRATE_BPS = 1_000_000
 
@@ -121,12 +120,12 @@ def _choice(model: MotorModel, gear: float, torque_nm: float, remark: str) -> Mo
 
 def motors_per_bus(make: MotorMake, control_hz: float) -> int:
     """How many motors of a make one bus carries at a control rate."""
-    return max(math.floor(MAXIMUM_BUS_LOAD * BITRATE_BPS / (make.cycle_bits * control_hz)), 1)
+    return max(make.cost.motors_within(control_hz, *make.usual_rates_bps), 1)
 
 
 def bus_load(motors: int, control_hz: float, make: str = "damiao") -> float:
     """Worst load of a bus with so many motors, 0 to 1."""
-    return motors * MOTOR_MAKES[make].cycle_bits * control_hz / BITRATE_BPS
+    return MOTOR_MAKES[make].cost.load(motors, control_hz, *MOTOR_MAKES[make].usual_rates_bps)
 
 
 def wire(limbs: Sequence[tuple[str, str]], control_hz: float, make: str = "damiao") -> dict[str, Slot]:

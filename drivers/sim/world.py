@@ -103,7 +103,9 @@ class SimulatedWorld:
                 self._cans[name] = SimulatedCan(name, (seed, 1, index))
             else:
                 self._serials[name] = SimulatedSerial(name, (seed, 1, index))
-        self._can_list = list(self._cans.values())
+        # The inertial unit's line is its own; everything else may have motors on it.
+        motor_lines = {name: line for name, line in self._serials.items() if name != robot.config.imu.bus}
+        self._motor_buses: dict[str, SimulatedCan | SimulatedSerial] = {**self._cans, **motor_lines}
         self._groups = self._make_motors(seed, noise_scale)
         self._make_imu(seed, noise_scale)
         self._start_s = self._now_s = start_s
@@ -125,7 +127,10 @@ class SimulatedWorld:
         for number, make in enumerate(makes):
             own = tuple(index for index, joint in enumerate(joints) if joint.motor.make == make)
             motors = MOTOR_MAKES[make](
-                [joints[index] for index in own], list(self._cans), seed=(seed, 2, number), noise_scale=noise_scale
+                [joints[index] for index in own],
+                list(self._motor_buses),
+                seed=(seed, 2, number),
+                noise_scale=noise_scale,
             )
             # One make is the usual case: a slice makes views where an index array would copy.
             where = slice(None) if len(makes) == 1 else np.array(own, dtype=np.intp)
@@ -195,7 +200,7 @@ class SimulatedWorld:
         self._now_s = now_s
 
     def _exchange(self, now_s: float) -> None:
-        plant, buses = self._plant, self._can_list
+        plant, buses = self._plant, self._motor_buses.values()
         inboxes: list[list[Frame]] = [bus.take(now_s) for bus in buses]
         for group in self._groups:
             position, velocity = plant.position_rad[group.where], plant.velocity_rad_per_s[group.where]

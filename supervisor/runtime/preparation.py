@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from drivers.registry import MOTOR_MAKES, wiring_problems
+from drivers.registry import MOTOR_MAKES, motor_model, timeout_problems, wiring_problems
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
@@ -92,7 +92,7 @@ def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock, 
     signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
     if problems or robot is None or policy is None or mission is None or policy_path is None or signed is None:
         raise ConfigError(problems)
-    reasons = wiring_problems(robot.config)
+    reasons = [*wiring_problems(robot.config), *timeout_problems(robot.config)]
     if reasons:
         raise RefusedError(reasons)
     signature, remarks = signed
@@ -104,8 +104,8 @@ def gain_limits(robot: RobotConfig) -> dict[str, GainLimits]:
     limits: dict[str, GainLimits] = {}
     for name, joint in robot.joints.items():
         make = MOTOR_MAKES.get(joint.motor.make)
-        model = make.models.get(joint.motor.model) if make else None
-        if model is not None:
+        if make is not None and joint.motor.model in make.models:
+            model = motor_model(joint.motor)
             squared = joint.gear * joint.gear
             limits[name] = GainLimits(model.kp_max_nm_per_rad * squared, model.kd_max_nm_s_per_rad * squared)
     return limits
@@ -160,7 +160,7 @@ def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> li
     signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
     if problems or robot is None or mission is None or signed is None:
         raise ConfigError(problems)
-    reasons = wiring_problems(robot.config)
+    reasons = [*wiring_problems(robot.config), *timeout_problems(robot.config)]
     if reasons:
         raise RefusedError(reasons)
     return [*_facts(robot, mission.content), *signed[1]]

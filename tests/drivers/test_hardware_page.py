@@ -23,6 +23,6 @@ def test_every_make_has_its_notes() -> None:
 
 def test_a_bus_is_never_planned_beyond_its_load() -> None:
     for make in MOTOR_MAKES.values():
-        count = hardware_page.motors_per_bus(make, 500.0)
-        assert count * make.cycle_bits * 500.0 <= 0.7 * 1_000_000
-        assert (count + 1) * make.cycle_bits * 500.0 > 0.7 * 1_000_000
+        count = make.cost.motors_within(250.0, *make.usual_rates_bps)
+        assert make.cost.load(count, 250.0, *make.usual_rates_bps) <= 0.7 + 1e-9
+        assert make.cost.load(count + 1, 250.0, *make.usual_rates_bps) > 0.7

@@ -97,7 +97,7 @@ def test_bus_load_is_held_against_the_worst_case(motors: int, control_hz: float,
 
 def test_an_overloaded_bus_is_explained_with_arithmetic_and_a_way_out() -> None:
     (problem,) = wiring_problems(loaded(7, 500.0))
-    assert problem.startswith("bus can0: 7 motors at 500 Hz need 1890 bits x 500 / 1000000 bit/s = 94% at worst")
+    assert problem.startswith("bus can0: 7 motors at 500 Hz and 1000000 bit/s load it by 94% at worst, allowed 70%")
     assert "keep 5 motors here and move j6, j7 to another bus" in problem
     assert "lower control_hz to 370" in problem
     assert wiring_problems(loaded(7, 370.0)) == []
@@ -164,7 +164,7 @@ def test_frames_with_29_bits_load_the_bus_more() -> None:
     }
     limits = {name: replace(config, velocity_rad_per_s=20.0) for name, config in joints.items()}
     (problem,) = wiring_problems(robot_config(limits, control_hz=500.0))
-    assert "5 motors at 500 Hz need 1600 bits" in problem
+    assert "5 motors at 500 Hz and 1000000 bit/s load it by 80%" in problem
 
 
 @pytest.mark.parametrize("make", ["bno08x_rvc"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from drivers.capabilities import CAN_11_BIT_FRAME_BITS, Capabilities, ControlLoop, CycleCost, Timeout, Zero
 from drivers.devices import MotorModel
 
 KP_MAX_NM_PER_RAD: Final = 500.0
@@ -72,3 +73,18 @@ REPLY_TIMEOUT_S: Final = 0.02
 
 ATTEMPTS: Final = 10
 """Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=False,
+    reports_faults=True,
+    timeout=Timeout.NONE,
+    when_host_dies="goes on with its last command",
+    zero=Zero.FLASH,
+    reads_ranges=False,
+)
+
+CYCLE_COST: Final = CycleCost(2 * CAN_11_BIT_FRAME_BITS)

@@ -6,9 +6,12 @@ Source: Xiaomi's manual (`belovictor/cybergear-docs` 22c05e2dc9), `project-stern
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
+from drivers.can.robstride.tables import CAPABILITIES as ROBSTRIDE_CAPABILITIES
 from drivers.can.robstride.tables import Dialect
+from drivers.capabilities import Timeout
 from drivers.devices import MotorModel
 
 MODELS: Final[Mapping[str, MotorModel]] = {
@@ -42,3 +45,7 @@ REPORT_FAULT_NAMES: Final[Mapping[int, str]] = {
 
 DIALECT: Final = Dialect(FAULT_NAMES, has_timeout=False, has_version=False, has_zero_state=False)
 """A timeout exists (0x200C), in a table that only the vendor's tool reaches."""
+
+CAPABILITIES: Final = replace(
+    ROBSTRIDE_CAPABILITIES, timeout=Timeout.NONE, when_host_dies="goes on with its last command"
+)

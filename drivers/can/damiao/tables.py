@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from drivers.capabilities import CAN_11_BIT_FRAME_BITS, Capabilities, ControlLoop, CycleCost, Timeout, Zero
 from drivers.devices import MotorModel
 
 KP_MAX_NM_PER_RAD: Final = 500.0
@@ -106,3 +107,18 @@ ATTEMPTS: Final = 10
 
 SETTING_ATTEMPTS: Final = 3
 """How often a setting that was acknowledged but reads back differently is written again."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.MEMORY,
+    when_host_dies="goes limp and reports LOST_COMM; clear, then enable",
+    zero=Zero.FLASH,
+    reads_ranges=True,
+)
+
+CYCLE_COST: Final = CycleCost(2 * CAN_11_BIT_FRAME_BITS)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
+from drivers.capabilities import CAN_11_BIT_FRAME_BITS, Capabilities, ControlLoop, CycleCost, Timeout, Zero
 from drivers.devices import MotorModel
 
 ID_RANGE: Final = (1, 32)
@@ -124,3 +125,19 @@ REPLY_TIMEOUT_S: Final = 0.02
 
 ATTEMPTS: Final = 10
 """Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=False,
+    reports_faults=True,
+    timeout=Timeout.ACKNOWLEDGED,
+    when_host_dies="output off, brake closed where it has one; the second command after that acts",
+    zero=Zero.NONE,
+    reads_ranges=False,
+)
+
+CYCLE_COST: Final = CycleCost(3 * CAN_11_BIT_FRAME_BITS)
+"""One motor per bus and cycle is asked for its errors besides: counted for all."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from drivers.capabilities import CAN_29_BIT_FRAME_BITS, Capabilities, ControlLoop, CycleCost, Timeout, Zero
 from drivers.devices import MotorModel
 
 POSITION_MAX_RAD: Final = 12.57
@@ -160,3 +161,18 @@ REPLY_TIMEOUT_S: Final = 0.02
 
 ATTEMPTS: Final = 10
 """Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.MEMORY,
+    when_host_dies="resets and goes limp; enable",
+    zero=Zero.MEMORY,
+    reads_ranges=False,
+)
+
+CYCLE_COST: Final = CycleCost(2 * CAN_29_BIT_FRAME_BITS)

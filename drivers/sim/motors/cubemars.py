@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from drivers.bus import Frame
 from drivers.can.cubemars.tables import ERROR_NAMES, MODELS
 from drivers.devices import MotorModel
-from drivers.sim.motors.impedance import Answer, ImpedanceMotors, from_counts, to_counts
+from drivers.sim.motors.impedance import Answer, CanImpedanceMotors, from_counts, to_counts
 
 FAULT_CODES: Final = {name: code for code, name in ERROR_NAMES.items()}
 
@@ -20,7 +20,7 @@ _ENTER, _EXIT, _SET_ZERO = 0xFC, 0xFD, 0xFE
 _TOP_16, _TOP_12 = 0xFFFF, 0xFFF
 
 
-class CubeMarsMotors(ImpedanceMotors):
+class CubeMarsMotors(CanImpedanceMotors):
     """The CubeMars motors of one robot.
 
     Their command timeout is off as delivered, and can only be set with the vendor's tool (`timeout_s` here): without it

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bus import Frame
-from drivers.devices import MotorModel
+from drivers.devices import MotorModel, wire_model
 from drivers.sim.motors.conditions import MotorCondition
 from supervisor.core.errors import SimulationError
 from supervisor.core.joints import Vector
@@ -49,11 +49,13 @@ class Reading(NamedTuple):
 
 
 class ImpedanceMotors(ABC):
-    """The motors of one make on one robot. A `SimulatedMotors`, once a make has filled in the rest.
+    """The motors of one make on one robot, on whatever bus. A `SimulatedMotors`, once a make has filled in the rest.
+
+    A motor that closes no loop of its own has a target with a torque and nothing else.
 
     Args:
         joints: One per motor: the wiring, and where the motor sits.
-        buses: Names of the robot's CAN buses, in the order of the inboxes.
+        buses: Names of the robot's buses, in the order of the inboxes.
         seed: Of the sensors' noise.
         noise_scale: Multiplies the noise.
 
@@ -67,8 +69,6 @@ class ImpedanceMotors(ABC):
     """The faults that the make can report."""
     brown_out: ClassVar[str]
     """Name of the one that a broken supply causes."""
-    is_extended: ClassVar[bool]
-    """Whether its frames have 29-bit identifiers."""
 
     def __init__(
         self, joints: Sequence[JointConfig], buses: Sequence[str], *, seed: Sequence[int], noise_scale: float = 1.0
@@ -80,7 +80,7 @@ class ImpedanceMotors(ABC):
         self.joints, self._buses = tuple(joints), tuple(buses)
         self._rng, self._noise_scale = np.random.default_rng(list(seed)), noise_scale
         self._noise_at = NOISE_BLOCK
-        self.wire = [self.models[joint.motor.model] for joint in joints]
+        self.wire = [wire_model(self.models, joint.motor) for joint in joints]
         """Ranges of each motor's messages."""
         self.address = [joint.motor for joint in joints]
         """What each motor listens and answers to."""
@@ -112,12 +112,15 @@ class ImpedanceMotors(ABC):
     # What a make fills in
 
     @abstractmethod
-    def motor_id(self, frame: Frame) -> int | None:
-        """Id of the motor that a frame is for; None when it is for no motor of this make."""
+    def converse(self, bus: int, frames: Sequence[Frame], now_s: float, arrival_s: float) -> list[Frame]:
+        """Act on what the host sent on one bus since the last cycle, and answer. Called for every bus, every cycle.
 
-    @abstractmethod
-    def hear(self, motor: int, frame: Frame) -> Sequence[Answer]:
-        """Act on one frame, and answer."""
+        Args:
+            bus: Which, in the order given.
+            frames: Oldest first; on a serial line each holds what was written in one go. Perhaps none.
+            now_s: Clock.
+            arrival_s: When an answer arrives that is made at once.
+        """
 
     @abstractmethod
     def expire(self, motor: int) -> None:
@@ -138,20 +141,18 @@ class ImpedanceMotors(ABC):
             self._warm_up(now_s)
         arrival_s = now_s + REPLY_S
         replies: list[list[Frame]] = []
-        for routes, frames in zip(self._routes, inboxes, strict=True):
-            said: list[Frame] = []
-            for frame in frames:
-                number = self.motor_id(frame)
-                motor = None if number is None else routes.get(number)
-                if motor is None:
-                    continue
-                self._heard_s[motor] = now_s
-                for identifier, data in self.hear(motor, frame):
-                    said.append(Frame(identifier, data, self.is_extended, False, arrival_s))
-            replies.append(said)
+        for bus, frames in enumerate(inboxes):
+            replies.append(self.converse(bus, frames, now_s, arrival_s))
         limits = (self._heard_s + self.timeout_s)[self.is_on]
         self._deadline_s = float(limits.min()) if limits.size else math.inf
         return replies
+
+    def reached(self, bus: int, number: int | None, now_s: float) -> Sequence[int]:
+        """The motors on a bus that answer to an id, which have heard something now: more than one where ids collide."""
+        motors = self._routes[bus].get(number, ()) if number is not None else ()
+        for motor in motors:
+            self._heard_s[motor] = now_s
+        return motors
 
     def reading(self, motor: int) -> Reading:
         """What one motor's sensors read now, noise included."""
@@ -250,11 +251,35 @@ class ImpedanceMotors(ABC):
         self._reading_at_zero: Vector = self._zero + turns * np.array([c.offset_rad for c in conditions])
         self._output_gain: Vector = self._ratio * np.array([c.strength for c in conditions])
         self._is_stuck = np.array([c.is_stuck for c in conditions])
-        self._routes: list[dict[int, int]] = [{} for _ in self._buses]
+        self._routes: list[dict[int, list[int]]] = [{} for _ in self._buses]
         for motor, condition in enumerate(conditions):
             if not condition.is_silent:
                 bus = self._buses.index(self.address[motor].bus)
-                self._routes[bus][self.address[motor].id] = motor
+                self._routes[bus].setdefault(self.address[motor].id, []).append(motor)
+
+
+class CanImpedanceMotors(ImpedanceMotors):
+    """The motors of one make on CAN, each of which answers the frames that carry its id."""
+
+    is_extended: ClassVar[bool]
+    """Whether its frames have 29-bit identifiers."""
+
+    @abstractmethod
+    def motor_id(self, frame: Frame) -> int | None:
+        """Id of the motor that a frame is for; None when it is for no motor of this make."""
+
+    @abstractmethod
+    def hear(self, motor: int, frame: Frame) -> Sequence[Answer]:
+        """Act on one frame, and answer."""
+
+    def converse(self, bus: int, frames: Sequence[Frame], now_s: float, arrival_s: float) -> list[Frame]:
+        """Act on the frames one by one, and answer."""
+        said: list[Frame] = []
+        for frame in frames:
+            for motor in self.reached(bus, self.motor_id(frame), now_s):
+                for identifier, data in self.hear(motor, frame):
+                    said.append(Frame(identifier, data, self.is_extended, False, arrival_s))
+        return said
 
 
 def to_counts(value: float, high: float, top: int) -> int:

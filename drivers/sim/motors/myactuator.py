@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from drivers.bus import Frame
 from drivers.can.myactuator.tables import ERRORS, MODELS
 from drivers.devices import MotorModel
-from drivers.sim.motors.impedance import Answer, ImpedanceMotors, from_counts, to_counts
+from drivers.sim.motors.impedance import Answer, CanImpedanceMotors, from_counts, to_counts
 from supervisor.core.robot import JointConfig
 
 FAULT_CODES: Final = {name: code for code, name in ERRORS.items()}
@@ -25,7 +25,7 @@ _SHUTDOWN, _RESET, _SET_ZERO, _SET_TIMEOUT = 0x80, 0x76, 0x64, 0xB3
 _ANGLE, _STATUS_1, _STATUS_2 = 0x92, 0x9A, 0x9C
 
 
-class MyActuatorMotors(ImpedanceMotors):
+class MyActuatorMotors(CanImpedanceMotors):
     """The MyActuator motors of one robot.
 
     Their timeout is off as delivered. On expiry the output is cut; a motor then says so, only repeats the next frame

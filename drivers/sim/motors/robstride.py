@@ -26,7 +26,7 @@ from drivers.can.robstride.tables import (
     Dialect,
 )
 from drivers.devices import MotorModel
-from drivers.sim.motors.impedance import Answer, ImpedanceMotors, from_counts, to_counts
+from drivers.sim.motors.impedance import Answer, CanImpedanceMotors, from_counts, to_counts
 from supervisor.core.robot import JointConfig
 
 TOP: Final = 0xFFFF
@@ -41,7 +41,7 @@ _GET_ID, _OPERATION, _FEEDBACK, _ENABLE, _STOP, _SET_ZERO = 0, 1, 2, 3, 4, 6
 _READ, _WRITE, _SAVE = 17, 18, 22
 
 
-class RobStrideMotors(ImpedanceMotors):
+class RobStrideMotors(CanImpedanceMotors):
     """The RobStride motors of one robot. When nobody speaks to them for long enough they go to reset mode: off."""
 
     models: ClassVar[Mapping[str, MotorModel]] = MODELS

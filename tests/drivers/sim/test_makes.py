@@ -2,93 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import cycle
-
 import numpy as np
 import pytest
 
+from drivers.capabilities import Timeout
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import MOTOR_MAKES, wiring_problems
-from drivers.robot_io import RobotIO
+from drivers.registry import MOTOR_MAKES, timeout_problems, wiring_problems
 from drivers.sim.motors import makes
-from drivers.sim.world import SimulatedWorld
-from supervisor.core.command import Actuation, Drive, JointCommand
-from supervisor.core.joints import frozen_vector
-from supervisor.core.levels import Level
-from supervisor.core.robot import JointConfig
-from supervisor.core.robot_file import Robot
+from supervisor.core.command import Drive
 from supervisor.core.state import MotorStatus
-from tests.drivers.sim.simulated import pup
-
-MODELS = {"robstride": "RS03", "cybergear": "CyberGear", "cubemars": "AK70-10", "myactuator": "RMD"}
-"""Makes that speak impedance control over CAN, and a model that carries what the robot asks."""
+from tests.drivers.sim.fitted import FITTINGS, Rig, fitted
 
 
-def robot_of(makes: Sequence[str]) -> Robot:
-    """The robot with other motors in the same places: the makes take turns, joint by joint."""
-    robot = pup()
-
-    def changed(joint: JointConfig, make: str) -> JointConfig:
-        if make == joint.motor.make:
-            return joint
-        row = MOTOR_MAKES[make].models[MODELS[make]]
-        wiring = replace(joint.motor, make=make, model=row.name, feedback_id=0)
-        return replace(joint, motor=wiring, torque_nm=min(joint.torque_nm, row.torque_max_nm))
-
-    pairs = zip(robot.config.joints.items(), cycle(makes), strict=False)
-    joints = {name: changed(joint, make) for (name, joint), make in pairs}
-    return replace(robot, config=replace(robot.config, joints=joints))
-
-
-class Rig:
-    """A simulated robot and the code that drives real ones."""
-
-    def __init__(self, *makes: str, independent_cut_off: str = "") -> None:
-        robot = robot_of(makes)
-        robot = replace(robot, config=replace(robot.config, independent_cut_off=independent_cut_off))
-        self.config = robot.config
-        self.world = SimulatedWorld(robot)
-        self.robot = RobotIO(robot.config, self.world)
-        self.cycle = 0
-        zeros = frozen_vector(np.zeros(len(robot.config.joints)))
-        self.target = JointCommand(
-            self.config.vector("default_rad"),
-            zeros,
-            self.config.vector("kp_nm_per_rad"),
-            self.config.vector("kd_nm_s_per_rad"),
-            zeros,
-        )
-
-    def read(self):
-        return self.robot.read(self.cycle * self.config.control_period_s)
-
-    def step(self, drive: Drive | None):
-        now_s = self.cycle * self.config.control_period_s
-        if drive is not None:
-            self.robot.write(Actuation(drive, self.target, Level.NONE), now_s)
-        self.cycle += 1
-        self.world.advance_to(self.cycle * self.config.control_period_s)
-        return self.read()
-
-    def inventory(self):
-        generator = self.robot.inventory(0.0)
-        for _ in range(5000):
-            self.step(Drive.POLL)
-            try:
-                generator.send(self.cycle * self.config.control_period_s)
-            except StopIteration as end:
-                return end.value
-        raise AssertionError("the inventory does not end")
-
-
-@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize("make", FITTINGS)
 def test_a_robot_is_probed_enabled_held_and_switched_off(make: str) -> None:
-    rig = Rig(make)
+    rig = Rig(fitted(make))
     assert wiring_problems(rig.config) == []
     reports = {report.name: report for report in rig.inventory()}
-    expected = () if make in ("robstride", "myactuator") else (NO_TIMEOUT_PROBLEM,)
+    expected = (NO_TIMEOUT_PROBLEM,) * (MOTOR_MAKES[make].capabilities.timeout is Timeout.NONE)
     assert {report.problems for name, report in reports.items() if name != "imu"} == {expected}
     assert (rig.step(Drive.POLL).motor_status == MotorStatus.DISABLED).all()
     assert (rig.step(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
@@ -106,7 +37,7 @@ def test_a_robot_is_probed_enabled_held_and_switched_off(make: str) -> None:
 
 
 def test_makes_share_a_bus_without_hearing_each_other() -> None:
-    rig = Rig("damiao", "robstride", "cubemars")
+    rig = Rig(fitted("damiao", "robstride", "cubemars"))
     reports = rig.inventory()
     assert [report.answered for report in reports] == [True] * 13
     assert (rig.step(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
@@ -119,7 +50,7 @@ def test_makes_share_a_bus_without_hearing_each_other() -> None:
 
 
 def test_robstride_motors_let_go_when_the_host_dies() -> None:
-    rig = Rig("robstride")
+    rig = Rig(fitted("robstride"))
     rig.inventory()
     rig.step(Drive.ENABLE)
     for _ in range(100):
@@ -130,7 +61,7 @@ def test_robstride_motors_let_go_when_the_host_dies() -> None:
 
 
 def test_myactuator_motors_let_go_when_the_host_dies_and_do_not_start_again_by_themselves() -> None:
-    rig = Rig("myactuator")
+    rig = Rig(fitted("myactuator"))
     rig.inventory()
     rig.step(Drive.ENABLE)
     for _ in range(100):
@@ -152,7 +83,20 @@ def test_every_simulated_make_names_its_faults_and_has_a_driver() -> None:
 
 
 def test_a_make_without_a_timeout_is_accepted_where_something_else_cuts_its_power() -> None:
-    rig = Rig("cubemars", independent_cut_off="contactor K1, opened by the radio stop")
+    rig = Rig(fitted("cubemars", independent_cut_off="contactor K1, opened by the radio stop"))
     motors = [report for report in rig.inventory() if report.name != "imu"]
     assert {report.problems for report in motors} == {()}
     assert {report.facts["independent_cut_off"] for report in motors} == {"contactor K1, opened by the radio stop"}
+
+
+def test_a_make_without_a_timeout_may_be_looked_at_but_not_armed() -> None:
+    config = fitted("damiao", "cubemars").config
+    assert wiring_problems(config) == []
+    assert len(timeout_problems(config)) == 6
+    assert timeout_problems(config)[0] == f"joint fl_thigh: cubemars {NO_TIMEOUT_PROBLEM}"
+    assert timeout_problems(fitted("cubemars", independent_cut_off="contactor K1").config) == []
+    assert timeout_problems(fitted("damiao").config) == []
+
+
+def test_every_make_that_can_be_simulated_is_tried_here() -> None:
+    assert FITTINGS.keys() == makes.MOTOR_MAKES.keys()
