@@ -9,7 +9,7 @@ Source:
 from __future__ import annotations
 
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import can
 
@@ -28,12 +28,12 @@ STANDARD_MASK: Final = 0x7FF
 BIT_RATE_SWITCH: Final = 0x01
 ERROR_STATE: Final = 0x02
 FD_FORMAT: Final = 0x04
-_KNOWN_FD_FLAGS: Final = BIT_RATE_SWITCH | ERROR_STATE | FD_FORMAT
+KNOWN_FD_FLAGS: Final = BIT_RATE_SWITCH | ERROR_STATE | FD_FORMAT
 
 FD_LENGTHS: Final = frozenset((*range(9), 12, 16, 20, 24, 32, 48, 64))
 """What the four bits of an FD frame's length can say."""
 
-_CLASSIC_MAXIMUM: Final = 8
+CLASSIC_MAXIMUM: Final = 8
 
 
 def pack_message(message: can.Message) -> bytes:
@@ -56,7 +56,7 @@ def pack_message(message: can.Message) -> bytes:
     if message.is_remote_frame:
         word |= REMOTE_FLAG
     if not message.is_fd:
-        if length > _CLASSIC_MAXIMUM:
+        if length > CLASSIC_MAXIMUM:
             raise ValueError(f"{length} bytes in a classic frame, which holds 8")
         return CLASSIC.pack(word, length, data)
     if message.is_remote_frame or message.is_error_frame:
@@ -71,12 +71,32 @@ def pack_message(message: can.Message) -> bytes:
     return FLEXIBLE.pack(word, length, flags, data)
 
 
-def unpack_message(raw: bytes, stamp_s: float) -> can.Message | None:
-    """One python-can message out of bytes; None for bytes that are no frame. Never raises.
+class RawFrame(NamedTuple):
+    """One frame as its bytes say, before anybody asks what it means.
+
+    Attributes:
+        number: Identifier, or the error classes of an error frame; no flags.
+        length: Data bytes; those asked for by a remote frame.
+        data: `length` bytes; what a remote frame carries means nothing.
+        is_extended, is_remote, is_error, is_fd: The kind of frame.
+        flags: FD flags.
+    """
+
+    number: int
+    length: int
+    data: bytes
+    is_extended: bool
+    is_remote: bool
+    is_error: bool
+    is_fd: bool
+    flags: int
+
+
+def unpack(raw: bytes) -> RawFrame | None:
+    """Take bytes apart; None for bytes that are no frame. Never raises.
 
     Args:
         raw: Of any length.
-        stamp_s: When it arrived, seconds since the epoch.
     """
     if len(raw) == CLASSIC.size:
         word, length, data = CLASSIC.unpack(raw)
@@ -94,19 +114,32 @@ def unpack_message(raw: bytes, stamp_s: float) -> can.Message | None:
     if number > STANDARD_MASK and not (is_extended or is_error):
         return None
     if is_fd:
-        if length not in FD_LENGTHS or flags & ~_KNOWN_FD_FLAGS or is_remote or is_error:
+        if length not in FD_LENGTHS or flags & ~KNOWN_FD_FLAGS or is_remote or is_error:
             return None
-    elif length > _CLASSIC_MAXIMUM:
+    elif length > CLASSIC_MAXIMUM:
+        return None
+    return RawFrame(number, length, data[:length], is_extended, is_remote, is_error, is_fd, flags)
+
+
+def unpack_message(raw: bytes, stamp_s: float) -> can.Message | None:
+    """One python-can message out of bytes; None for bytes that are no frame. Never raises.
+
+    Args:
+        raw: Of any length.
+        stamp_s: When it arrived, seconds since the epoch.
+    """
+    frame = unpack(raw)
+    if frame is None:
         return None
     return can.Message(
         timestamp=stamp_s,
-        arbitration_id=number,
-        is_extended_id=is_extended,
-        is_remote_frame=is_remote,
-        is_error_frame=is_error,
-        is_fd=is_fd,
-        bitrate_switch=bool(flags & BIT_RATE_SWITCH),
-        error_state_indicator=bool(flags & ERROR_STATE),
-        dlc=length,
-        data=None if is_remote else data[:length],
+        arbitration_id=frame.number,
+        is_extended_id=frame.is_extended,
+        is_remote_frame=frame.is_remote,
+        is_error_frame=frame.is_error,
+        is_fd=frame.is_fd,
+        bitrate_switch=bool(frame.flags & BIT_RATE_SWITCH),
+        error_state_indicator=bool(frame.flags & ERROR_STATE),
+        dlc=frame.length,
+        data=None if frame.is_remote else frame.data,
     )
