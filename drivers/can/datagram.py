@@ -28,6 +28,8 @@ from typing import Final
 import can
 from can.typechecking import CanFilters
 
+from drivers.can.batched_can import FULL, Submission
+from drivers.can.batched_socket import TIMESTAMP_NS, SendBatch
 from drivers.can.frame_layout import FLEXIBLE, pack_message, unpack_message
 
 SUFFIX: Final = ".can"
@@ -50,12 +52,8 @@ tell times by the kernel's tick, 10 ms at most."""
 MALFORMED_IN_ONE_CALL: Final = 1024
 """A flood of junk must not hold `recv` up for ever."""
 
-_TIMESTAMP_NS: Final = 35
-"""SO_TIMESTAMPNS and SCM_TIMESTAMPNS of Linux, which Python does not name: the kernel stamps each datagram."""
 _TIMESPEC: Final = struct.Struct("@ll")
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
-
-_FULL: Final = frozenset({errno.EAGAIN, errno.ENOBUFS})
 
 
 @dataclass(slots=True)
@@ -86,7 +84,7 @@ class _Peer:
 
 
 class DatagramBus(can.BusABC):
-    """One participant of a bus. Own frames are not received; a slow or dead participant holds nobody up.
+    """One participant of a bus, and a `Transport`. Own frames are not received; a slow or dead one holds nobody up.
 
     Sending and receiving may be done from two threads.
 
@@ -156,13 +154,35 @@ class DatagramBus(can.BusABC):
         with self._lock:
             self._find_peers()
             for name, peer in [*self._peers.items()]:
-                if len(peer.waiting) >= QUEUE_FRAMES:
-                    self._hand_over(name, peer)
-                if len(peer.waiting) >= QUEUE_FRAMES:
-                    self.counters.overruns += 1
-                else:
-                    peer.waiting.append(raw)
-                    self._hand_over(name, peer)
+                self._queue(name, peer, [raw])
+
+    def submit(self, batch: SendBatch) -> Submission:
+        """Send a batch, one system call for each other participant. What one has no room for is kept, then counted.
+
+        Raises:
+            can.CanOperationError: The bus is closed, or its folder is gone.
+        """
+        with self._lock:
+            self._find_peers()
+            for name, peer in [*self._peers.items()]:
+                taken = 0 if peer.waiting else max(0, batch.send(peer.socket.fileno()))
+                if taken < batch.count:
+                    self._queue(name, peer, batch.raw(taken))
+        return Submission(batch.count)
+
+    def hand_over(self) -> None:
+        """Send what could not be sent before."""
+        self._hand_over_all()
+
+    def _queue(self, name: str, peer: _Peer, frames: list[bytes]) -> None:
+        """Send frames to a participant, or keep them for it; what exceeds its queue is counted and lost."""
+        waiting = peer.waiting
+        if len(waiting) + len(frames) > QUEUE_FRAMES:
+            self._hand_over(name, peer)
+        room = max(0, QUEUE_FRAMES - len(waiting))
+        self.counters.overruns += len(frames[room:])
+        waiting.extend(frames[:room])
+        self._hand_over(name, peer)
 
     def _hand_over(self, name: str, peer: _Peer) -> None:
         """Send what waits for a participant, as far as it has room; forget one that is dead."""
@@ -172,7 +192,7 @@ class DatagramBus(can.BusABC):
                 send(waiting[0])
                 waiting.popleft()
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in FULL:
                 self._forget(name)
             if error.errno == errno.ECONNREFUSED:
                 self._remove_leftover(name)
@@ -208,7 +228,9 @@ class DatagramBus(can.BusABC):
             self._peers[name] = _Peer(peer)
 
     def _forget(self, name: str) -> None:
-        self._peers.pop(name).socket.close()
+        peer = self._peers.pop(name, None)
+        if peer is not None:
+            peer.socket.close()
 
     def _remove_leftover(self, name: str) -> None:
         # A plain file refuses connections too, and is not ours to remove.
@@ -269,7 +291,7 @@ class DatagramBus(can.BusABC):
     def _stamp_s(self, ancillary: list[tuple[int, int, bytes]]) -> float:
         """When the kernel took the datagram, seconds since the epoch; now, where it does not say."""
         for level, kind, value in ancillary:
-            if (level, kind, len(value)) == (socket.SOL_SOCKET, _TIMESTAMP_NS, _TIMESPEC.size):
+            if (level, kind, len(value)) == (socket.SOL_SOCKET, TIMESTAMP_NS, _TIMESPEC.size):
                 seconds, nanoseconds = _TIMESPEC.unpack(value)
                 return seconds + nanoseconds * 1e-9
         return self._wall_clock_s()
@@ -319,7 +341,7 @@ def _bind(path: Path, name: str) -> socket.socket:
     try:
         own.setblocking(False)
         with contextlib.suppress(OSError):
-            own.setsockopt(socket.SOL_SOCKET, _TIMESTAMP_NS, 1)
+            own.setsockopt(socket.SOL_SOCKET, TIMESTAMP_NS, 1)
         own.bind(str(hidden))
         # Named only now: between its entry in the folder and the first datagram it can take, a socket looks like a
         # dead participant's, and would be removed.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import errno
+import logging
 import os
 import subprocess
 import sys
@@ -15,134 +15,30 @@ import pytest
 import serial
 
 from drivers.bus import Frame
-from drivers.hardware import HardwareBuses, HardwareCan, HardwareSerial
+from drivers.can import opening
+from drivers.hardware import HardwareBuses, HardwareSerial
 from supervisor.core.errors import BusError
 from supervisor.core.robot import CanBusConfig, SerialBusConfig
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[HardwareCan, can.BusABC]]:
-    """Our bus and another node on it, over python-can's in-process interface."""
+def test_a_can_bus_is_opened_and_carries_frames() -> None:
     channel = uuid4().hex
     ours = HardwareBuses().open_can("can0", CanBusConfig("can", "virtual", channel, 1_000_000))
-    other = can.Bus(interface="virtual", channel=channel)
-    yield ours, other
+    with can.Bus(interface="virtual", channel=channel) as other:
+        assert ours.send([Frame(0x11, b"\x01")]) == 1
+        heard = other.recv(0)
     ours.close()
-    other.shutdown()
+    assert heard is not None
+    assert (heard.arbitration_id, bytes(heard.data)) == (0x11, b"\x01")
 
 
-class ScriptedBus:
-    """A python-can bus whose every call is scripted."""
-
-    def __init__(self, *outcomes: object) -> None:
-        self.outcomes = list(outcomes)
-        self.calls = 0
-
-    def _next(self) -> object:
-        self.calls += 1
-        outcome = self.outcomes.pop(0) if self.outcomes else None
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    def send(self, message: can.Message) -> None:
-        self._next()
-
-    def recv(self, timeout: float) -> object:
-        assert timeout == 0
-        return self._next()
-
-    def shutdown(self) -> None:
-        self.calls += 1000
-
-
-def test_frames_go_out_and_come_in(pair) -> None:
-    ours, other = pair
-    assert ours.send([Frame(0x11, b"\x01\x02"), Frame(0x12345, b"", is_extended=True)]) == 2
-    first, second = other.recv(0), other.recv(0)
-    assert (first.arbitration_id, bytes(first.data), first.is_extended_id) == (0x11, b"\x01\x02", False)
-    assert (second.arbitration_id, second.is_extended_id) == (0x12345, True)
-    other.send(can.Message(arbitration_id=0x21, data=b"\x05", is_extended_id=False))
-    frames = ours.receive(100.0)
-    assert [(f.arbitration_id, f.data, f.is_extended, f.is_fd) for f in frames] == [(0x21, b"\x05", False, False)]
-    assert ours.counters.sent == 2
-
-
-def test_everything_that_has_arrived_is_taken_in_order(pair) -> None:
-    ours, other = pair
-    for number in range(50):
-        other.send(can.Message(arbitration_id=number, is_extended_id=False))
-    assert [frame.arbitration_id for frame in ours.receive(0.0)] == list(range(50))
-    assert ours.receive(0.0) == []
-
-
-def test_own_frames_are_not_received(pair) -> None:
-    ours, _ = pair
-    ours.send([Frame(0x11, b"")])
-    assert ours.receive(0.0) == []
-
-
-def test_a_frame_that_waited_is_as_old_as_it_is() -> None:
-    waiting = can.Message(arbitration_id=1, timestamp=995.0)
-    future = can.Message(arbitration_id=2, timestamp=1005.0)
-    bus = HardwareCan(ScriptedBus(waiting, future), lambda: 1000.0)
-    assert [frame.stamp_s for frame in bus.receive(50.0)] == [45.0, 50.0]
-
-
-def test_error_frames_are_counted_and_bus_off_is_latched() -> None:
-    warning = can.Message(is_error_frame=True, arbitration_id=0x04)
-    off = can.Message(is_error_frame=True, arbitration_id=0x40)
-    bus = HardwareCan(ScriptedBus(warning, None, off, None))
-    assert bus.receive(0.0) == []
-    assert (bus.counters.errors, bus.counters.is_off) == (1, False)
-    bus.receive(0.0)
-    assert (bus.counters.errors, bus.counters.is_off) == (2, True)
-    bus.receive(0.0)
-    assert bus.counters.is_off
-
-
-def test_remote_frames_are_ignored() -> None:
-    bus = HardwareCan(ScriptedBus(can.Message(is_remote_frame=True), None))
-    assert bus.receive(0.0) == []
-
-
-@pytest.mark.parametrize(
-    ("failure", "is_off"),
-    [
-        (can.CanOperationError("Transmit buffer full", errno.ENOBUFS), False),
-        (can.CanError("other"), False),
-        (OSError(errno.ENETDOWN, "down"), True),
-        (can.CanOperationError("gone", errno.ENODEV), True),
-    ],
-)
-def test_a_failed_send_is_counted_and_never_retried(failure: Exception, is_off: bool) -> None:
-    scripted = ScriptedBus(None, failure, None)
-    bus = HardwareCan(scripted)
-    assert bus.send([Frame(1, b""), Frame(2, b""), Frame(3, b"")]) == 2
-    assert scripted.calls == 3
-    assert (bus.counters.sent, bus.counters.errors, bus.counters.is_off) == (2, 1, is_off)
-
-
-def test_a_failed_receive_is_counted() -> None:
-    bus = HardwareCan(ScriptedBus(can.CanOperationError("down", errno.ENETDOWN)))
-    assert bus.receive(0.0) == []
-    assert (bus.counters.errors, bus.counters.is_off) == (1, True)
-
-
-def test_a_flood_does_not_hold_up_the_cycle() -> None:
-    class Flood(ScriptedBus):
-        def recv(self, timeout: float) -> object:
-            return can.Message(arbitration_id=1)
-
-    assert len(HardwareCan(Flood()).receive(0.0)) == 2048
-
-
-def test_closing_a_bus_twice_closes_it_once() -> None:
-    scripted = ScriptedBus()
-    bus = HardwareCan(scripted)
-    bus.close()
-    bus.close()
-    assert scripted.calls == 1000
+def test_what_should_be_set_up_otherwise_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(opening, "open_can", lambda config, wall_clock_s: ("a bus", ["make the queue longer"]))
+    with caplog.at_level(logging.WARNING):
+        assert HardwareBuses().open_can("leg0", CanBusConfig("can", "socketcan", "can0", 1_000_000)) == "a bus"
+    assert caplog.messages == ["leg0: make the queue longer"]
 
 
 @pytest.mark.parametrize("interface", ["socketcan", "no_such_interface"])
@@ -190,18 +86,29 @@ def test_reading_an_empty_line_does_not_wait(line) -> None:
 
 
 def test_an_unplugged_port_is_off_and_does_not_raise() -> None:
-    class Unplugged:
-        def read(self, size: int) -> bytes:
-            raise serial.SerialException("device reports readiness to read but returned no data")
-
-        def write(self, data: bytes) -> int:
-            raise serial.SerialTimeoutException("Write timeout")
-
-    port = HardwareSerial(Unplugged())
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    port = HardwareBuses().open_serial("imu0", SerialBusConfig("serial", os.ttyname(slave), 921_600))
+    os.close(slave)
+    os.close(master)
     assert port.read(0.0) == b""
     assert (port.counters.errors, port.counters.is_off) == (1, True)
     assert port.write(b"x") == 0
     assert port.counters.errors == 2
+    port.close()
+
+
+def test_a_full_port_is_counted_and_does_not_raise() -> None:
+    class Full:
+        def fileno(self) -> int:
+            return -1
+
+        def write(self, data: bytes) -> int:
+            raise serial.SerialTimeoutException("Write timeout")
+
+    port = HardwareSerial(Full())
+    assert port.write(b"x") == 0
+    assert port.counters.errors == 1
 
 
 def test_a_closed_port_reads_nothing(line) -> None:

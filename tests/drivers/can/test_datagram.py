@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers.bus import Frame
+from drivers.bus import CanBus, Frame
 from drivers.can.datagram import QUEUE_FRAMES, DatagramBus
 from drivers.can.frame_layout import pack_message
-from drivers.hardware import HardwareBuses, HardwareCan
+from drivers.hardware import HardwareBuses
 from supervisor.core.errors import BusError
 from supervisor.core.robot import CanBusConfig
 
@@ -379,14 +379,14 @@ def test_any_datagram_is_a_frame_or_counted(join: Join, stranger: Callable[..., 
 
 
 @pytest.fixture
-def hardware(join: Join, folder: Path, datagram_interface: str) -> Iterator[tuple[HardwareCan, DatagramBus]]:
+def hardware(join: Join, folder: Path, datagram_interface: str) -> Iterator[tuple[CanBus, DatagramBus]]:
     """A robot's bus as its file names it, and another participant."""
     ours = HardwareBuses().open_can("can0", CanBusConfig("can", datagram_interface, str(folder), 1_000_000))
     yield ours, join()
     ours.close()
 
 
-def test_a_robots_bus_opens_by_its_name(hardware: tuple[HardwareCan, DatagramBus]) -> None:
+def test_a_robots_bus_opens_by_its_name(hardware: tuple[CanBus, DatagramBus]) -> None:
     ours, other = hardware
     assert ours.send([Frame(number, bytes([number])) for number in range(12)]) == 12
     other.send(message(0x21, b"\x05"))
@@ -397,7 +397,7 @@ def test_a_robots_bus_opens_by_its_name(hardware: tuple[HardwareCan, DatagramBus
     assert (ours.counters.sent, ours.counters.errors) == (12, 0)
 
 
-def test_a_robots_bus_is_off_when_its_folder_is_gone(hardware: tuple[HardwareCan, DatagramBus], folder: Path) -> None:
+def test_a_robots_bus_is_off_when_its_folder_is_gone(hardware: tuple[CanBus, DatagramBus], folder: Path) -> None:
     ours, _ = hardware
     for entry in folder.iterdir():
         entry.unlink()
@@ -406,7 +406,7 @@ def test_a_robots_bus_is_off_when_its_folder_is_gone(hardware: tuple[HardwareCan
     assert (ours.counters.errors, ours.counters.is_off) == (1, True)
 
 
-def test_bus_off_is_heard_as_on_socketcan(hardware: tuple[HardwareCan, DatagramBus]) -> None:
+def test_bus_off_is_heard_as_on_socketcan(hardware: tuple[CanBus, DatagramBus]) -> None:
     ours, other = hardware
     other.send(can.Message(arbitration_id=0x40, is_error_frame=True, data=bytes(8)))
     assert ours.receive(0.0) == []

@@ -11,11 +11,11 @@ import can
 import numpy as np
 import pytest
 
-from drivers.bus import Frame
+from drivers.bus import CanBus, Frame
 from drivers.can.damiao.codec import decode_feedback
 from drivers.can.damiao.tables import MODELS
 from drivers.can.datagram import DatagramBus
-from drivers.hardware import HardwareBuses, HardwareCan
+from drivers.hardware import HardwareBuses
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.damiao import DamiaoMotors
 from supervisor.core.robot import CanBusConfig, JointConfig, MotorConfig
@@ -215,13 +215,13 @@ def test_a_fault_has_the_name_that_the_client_knows(controller: object, bench: B
 
 
 @pytest.fixture
-def ours(bench: Bench, tmp_path: Path, datagram_interface: str) -> Iterator[HardwareCan]:
+def ours(bench: Bench, tmp_path: Path, datagram_interface: str) -> Iterator[CanBus]:
     bus = HardwareBuses().open_can("can0", CanBusConfig("can", datagram_interface, str(tmp_path / "can0"), 1_000_000))
     yield bus
     bus.close()
 
 
-def test_our_codec_and_the_client_read_the_same_feedback(ours: HardwareCan, controller: object) -> None:
+def test_our_codec_and_the_client_read_the_same_feedback(ours: CanBus, controller: object) -> None:
     motor = controller.get_motor(2)
     motor.request_motor_feedback()
     read(motor, REGISTER_ID)
