@@ -1,7 +1,7 @@
 # Everything by one word. Needs git, make and Python 3.11 or newer with venv; the rest comes from PyPI into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-mujoco check format bench signature drawings clean
+.PHONY: help demo test test-all test-mujoco check format bench fuzz signature drawings clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -36,6 +36,11 @@ format: $(VENV)/.installed-dev  ## Format the sources, and fix what lint can fix
 
 bench: $(VENV)/.installed-dev  ## Measure, and print the table that the README shows.
 	$(BIN)/python -m benchmarks.run
+
+# Figures of fewer inputs than a million do not belong into the page.
+INPUTS ?= 1000000
+fuzz: $(VENV)/.installed-dev  ## Try damaged bytes on every decoder, for minutes; shorter: make fuzz INPUTS=10000
+	$(BIN)/python -m tests.fuzz.campaign --inputs $(INPUTS) $(if $(filter 1000000,$(INPUTS)),--write docs/fuzzing.md)
 
 signature: $(VENV)/.installed-sim  ## Make the demo robot's signature again (after a change to its model or wiring).
 	$(BIN)/handrail signature pup
