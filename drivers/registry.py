@@ -10,14 +10,18 @@ from typing import Any, Final, Literal
 from drivers.bus import SerialPort
 from drivers.can.cubemars import tables as cubemars
 from drivers.can.cubemars.device import CubeMarsMotors
+from drivers.can.cubemars.scan import SCAN as CUBEMARS_SCAN
 from drivers.can.cybergear import tables as cybergear
 from drivers.can.cybergear.device import CyberGearMotors
 from drivers.can.damiao import tables as damiao
 from drivers.can.damiao.device import DamiaoMotors
+from drivers.can.damiao.scan import SCAN as DAMIAO_SCAN
 from drivers.can.myactuator import tables as myactuator
 from drivers.can.myactuator.device import MyActuatorMotors
+from drivers.can.myactuator.scan import SCAN as MYACTUATOR_SCAN
 from drivers.can.robstride import tables as robstride
 from drivers.can.robstride.device import RobStrideMotors
+from drivers.can.robstride.scan import SCAN as ROBSTRIDE_SCAN
 from drivers.capabilities import (
     MAXIMUM_BUS_LOAD,
     SERIAL_BITS_PER_BYTE,
@@ -37,6 +41,7 @@ from drivers.imu.witmotion.device import WitmotionImu
 from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
 from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
+from drivers.scanning import CanScan, SerialScan
 from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, MotorConfig, RobotConfig, SerialBusConfig
 
 MAXIMUM_SERIAL_LOAD: Final = 0.9
@@ -59,6 +64,7 @@ class MotorMake:
         needs_fd: Whether it speaks CAN FD.
         drive_keys: What the robot file must say of each drive, of the keys that may stay 0; None for makes whose motors
             are known, where `drive` says nothing.
+        scan: How ids are asked who they are, None where nothing can be asked without a command.
         usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
     """
 
@@ -73,6 +79,7 @@ class MotorMake:
     needs_fd: bool = False
     drive_keys: tuple[str, ...] | None = None
     usual_rates_bps: tuple[int, int] = (1_000_000, 0)
+    scan: CanScan | SerialScan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,9 @@ class ImuMake:
 
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     # 0x7FF is the id of polls and register requests.
-    "damiao": MotorMake(damiao.MODELS, DamiaoMotors, damiao.CAPABILITIES, damiao.CYCLE_COST, (1, 0x7FE)),
+    "damiao": MotorMake(
+        damiao.MODELS, DamiaoMotors, damiao.CAPABILITIES, damiao.CYCLE_COST, (1, 0x7FE), scan=DAMIAO_SCAN
+    ),
     # They answer to the host's id, which is always ours.
     "robstride": MotorMake(
         robstride.MODELS,
@@ -102,6 +111,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         (1, robstride.HIGHEST_MOTOR_ID),
         (0, 0),
         robstride.WRAP_MARGIN_RAD,
+        scan=ROBSTRIDE_SCAN,
     ),
     "cybergear": MotorMake(
         cybergear.MODELS,
@@ -111,6 +121,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         (1, robstride.HIGHEST_MOTOR_ID),
         (0, 0),
         robstride.WRAP_MARGIN_RAD,
+        scan=ROBSTRIDE_SCAN,
     ),
     # Their feedback id is their master's, which all may share.
     "cubemars": MotorMake(
@@ -120,6 +131,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         cubemars.CYCLE_COST,
         (1, cubemars.HIGHEST_MOTOR_ID),
         (0, 0x7FF),
+        scan=CUBEMARS_SCAN,
     ),
     # They answer on identifiers of their own.
     "myactuator": MotorMake(
@@ -129,6 +141,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.CYCLE_COST,
         myactuator.ID_RANGE,
         (0, 0),
+        scan=MYACTUATOR_SCAN,
     ),
 }
 

@@ -1,0 +1,1 @@
+"""Looking at a robot whose motors stay off: what scan, monitor, zero and configure stand on."""
