@@ -130,9 +130,10 @@ def table(rows: Sequence[tuple[Target, Tally]], seed: int) -> str:
         lines.append(f"| {' | '.join(map(str, (*cells, seed_of(target, seed))))} |")
     tallies = [tally for _, tally in rows]
     total = (
-        f"{len(rows)} targets, {sum(t.inputs for t in tallies)} inputs, {sum(t.seconds for t in tallies):.0f} s of "
-        f"processor time: {sum(t.exceptions for t in tallies)} exceptions, {sum(t.hangs for t in tallies)} hangs, "
-        f"{sum(t.false_feedback for t in tallies)} times false feedback."
+        f"{len(rows)} decoders, parsers and devices took {sum(t.inputs for t in tallies)} inputs: "
+        f"{sum(t.exceptions for t in tallies)} exceptions, {sum(t.hangs for t in tallies)} hangs, "
+        f"{sum(t.false_feedback for t in tallies)} times false feedback "
+        f"({sum(t.seconds for t in tallies):.0f} s of processor time)."
     )
     return "\n".join(lines) + f"\n\n{total}\n"
 
@@ -157,8 +158,9 @@ and other contents behind a right checksum. Streams are fed as they come, one un
 - **hangs**: batches of 512 that took more than 2 s; parsers that kept more than one unfinished frame, or that did not
   find a good frame any more.
 - **false feedback**: what was accepted and is not sound; a motor that never spoke and has values.
-- **collisions**: damaged frames whose checksum is right by chance. An 8-bit sum lets one in 256 through, so whoever
-  asks also compares identifier and size, and the units check what can be checked (the length of a quaternion).
+- **collisions**: damaged frames that are right all the same: by chance, or because the damage undid what is wrong in a
+  vector on purpose. An 8-bit sum lets one damaged frame in 256 through, so whoever asks also compares identifier and
+  size, and the units check what can be checked (the length of a quaternion).
 
 {table}"""
 

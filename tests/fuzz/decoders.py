@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from drivers.bus import Frame
-from drivers.can import frame_layout
 from drivers.can.canopen import codec as canopen
 from drivers.can.canopen import pdo, states
 from drivers.can.canopen.tables import DataType, ObjectEntry
@@ -28,7 +26,7 @@ from drivers.can.slcan import codec as slcan
 from drivers.devices import MotorModel
 from supervisor.core.errors import FrameError
 from tests.fuzz import inputs
-from tests.fuzz.inputs import Batch, ByteSource, FrameSource
+from tests.fuzz.inputs import ByteSource, FrameSource
 from tests.fuzz.subjects import DecoderSubject
 from tests.fuzz.target import Source, Target
 
@@ -246,43 +244,6 @@ def is_slcan(line: bytes, frame: Any) -> bool:
     return line[:1] == letter.encode() and line[1:].upper() == made.encode()
 
 
-def round_trip(raw: bytes) -> object:
-    """A message out of bytes; it must be one that a controller can send."""
-    message = frame_layout.unpack_message(raw, 1.0)
-    return None if message is None else (message, frame_layout.pack_message(message))
-
-
-def is_message(raw: bytes, result: Any) -> bool:
-    """Sixteen or seventy-two bytes that come out as they went in, but for bytes behind the data."""
-    message, packed = result
-    return len(raw) in (16, 72) and packed[:5] == raw[:5] and bytes(message.data) == raw[8 : 8 + len(message.data)]
-
-
-class RawFrameSource(ByteSource):
-    """Frames as the kernel lays them out: of the right size and lengths, mostly."""
-
-    def batch(self, seed: int, number: int, count: int) -> Batch:
-        """One batch: every other input is cut or filled to the size of a frame."""
-        batch = super().batch(seed, number, count)
-        size = (16, 16, 72)
-        batch.items = [
-            item if place % 4 == 3 else item.ljust(size[place % 3], b"\0")[: size[place % 3]]
-            for place, item in enumerate(batch.items)
-        ]
-        return batch
-
-
-def kernel_frames() -> tuple[bytes, ...]:
-    """Frames of every protocol as the kernel lays them out."""
-    found: list[bytes] = []
-    for frame in inputs.frames():
-        word = frame.arbitration_id | (0x8000_0000 if frame.is_extended else 0)
-        layout, size = ("=IBB2x64s", 64) if frame.is_fd else ("=IB3x8s", 8)
-        head = (word, len(frame.data), 4) if frame.is_fd else (word, len(frame.data))
-        found.append(struct.pack(layout, *head, frame.data[:size]))
-    return tuple(dict.fromkeys(found))
-
-
 def of(
     name: str,
     protocols: Sequence[str],
@@ -392,12 +353,10 @@ def decoders() -> list[Target]:
             (slcan.decode_status,),
             ByteSource([b"F00", b"F04", b"FFF", b"F8a", *(line[:3] for line in inputs.messages("slcan"))]),
         ),
-        of("SocketCAN frame layout", (), round_trip, is_message, FRAME_COVERS, RawFrameSource(kernel_frames())),
     ]
 
 
 MIT_COVERS = (cubemars.decode_mit_feedback,)
-FRAME_COVERS = (frame_layout.unpack_message,)
 MYACTUATOR_COVERS = (myactuator.decode_reply, myactuator.decode_motion_feedback)
 CANOPEN_COVERS = (
     canopen.decode_sdo_reply,

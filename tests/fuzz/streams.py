@@ -141,6 +141,12 @@ def decode_vectornav(frame: bytes) -> object:
     return vectornav.measure(vectornav.decode_streamed(text))
 
 
+def checked_text(line: bytes) -> vectornav.Text | None:
+    """A line of VectorNav; None for one that carries no checksum."""
+    text = vectornav.decode_text(line)
+    return text if text.is_checked else None
+
+
 def is_unchecked_line(frame: bytes) -> bool:
     """A line of VectorNav with XX in the place of its checksum."""
     return frame[:1] == b"$" and not vectornav.decode_text(frame).is_checked
@@ -369,8 +375,8 @@ def decoders_alone() -> list[Target]:
             "vectornav_vn100 text",
             [data for data in inputs.messages("vectornav_vn100") if data[:1] == b"$"],
             (framings.VECTORNAV_TEXT,),
-            vectornav.decode_text,
-            lambda data, text: framings.VECTORNAV_TEXT.verifies(data) or not text.is_checked,
+            checked_text,
+            verified(framings.VECTORNAV_TEXT),
             vectornav.decode_text,
         ),
         alone(

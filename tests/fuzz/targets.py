@@ -6,6 +6,7 @@ from functools import cache
 
 from tests.fuzz.decoders import decoders
 from tests.fuzz.devices import devices
+from tests.fuzz.sockets import sockets
 from tests.fuzz.streams import streams
 from tests.fuzz.target import Target
 
@@ -13,4 +14,4 @@ from tests.fuzz.target import Target
 @cache
 def targets() -> tuple[Target, ...]:
     """All of them, decoders first."""
-    return (*decoders(), *streams(), *devices())
+    return (*decoders(), *sockets(), *streams(), *devices())
