@@ -1,7 +1,7 @@
 # Everything by one word. Needs git, make and Python 3.11 or newer with venv; the rest comes from PyPI into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-mujoco check format bench fuzz signature drawings clean
+.PHONY: help demo test test-all test-mujoco test-socketcan check format bench fuzz signature drawings clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -57,6 +57,11 @@ test-mujoco:  ## Run the simulation's tests with another MuJoCo: make test-mujoc
 	echo "mujoco==$(MUJOCO)" >> build/constraints-mujoco.txt
 	$(MAKE) VENV=build/venv-mujoco-$(MUJOCO) CONSTRAINTS=build/constraints-mujoco.txt build/venv-mujoco-$(MUJOCO)/.installed-dev
 	build/venv-mujoco-$(MUJOCO)/bin/python -m pytest -m "not slow" $(PYTEST_ARGS) tests/drivers tests/acceptance
+
+# Importing is slow in there: no plug-ins, and not the shared fixtures, which import more than these tests need.
+test-socketcan: $(VENV)/.installed-dev  ## Run the SocketCAN tests, in a small virtual machine with CAN interfaces.
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 tests/vm/socketcan_vm.sh $(BIN)/python -m pytest --noconftest -p no:cacheprovider \
+	  --color=no tests/drivers/can/test_socketcan_vm.py
 
 clean:  ## Remove everything that was made here, except run folders.
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
