@@ -41,7 +41,7 @@ def _exit_codes() -> Generator[None]:
     """Turn errors into messages and exit codes. What breaks in motion is told by the run's own exit code."""
     try:
         yield
-    except typer.Exit:
+    except (typer.Exit, typer.Abort):
         raise
     except (ConfigError, PolicyError) as error:
         typer.echo(f"handrail: {error}", err=True)
@@ -195,6 +195,79 @@ def signature(
         from supervisor.runtime.preparation import write_signature
 
         typer.echo(write_signature(robot, processes, sys.stderr, healthy_only=healthy_only))
+
+
+LiveOption = Annotated[bool, typer.Option("--live", help="On the real robot; else on the simulated one.")]
+
+
+@app.command()
+def scan(
+    where: Annotated[str, typer.Argument(metavar="ROBOT|BUS", help="A robot, or a bus: can0, /dev/ttyUSB0.")],
+    live: LiveOption = False,
+    make: Annotated[
+        list[str] | None, typer.Option("--make", metavar="MAKE", help="Make to ask for on a BUS; may be repeated.")
+    ] = None,
+    interface: Annotated[
+        str, typer.Option("--interface", help="Kind of a CAN BUS, as python-can names it.")
+    ] = "socketcan",
+    rate: Annotated[int, typer.Option("--rate", min=1, help="Bit or baud rate of a BUS.")] = 1_000_000,
+    data_rate: Annotated[int, typer.Option("--data-rate", min=0, help="Rate of CAN FD data; 0: no FD.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Ask who is there: makes, ids, firmware, faults, conflicts. Energises nothing; some makes go limp when asked."""
+    with _exit_codes():
+        from supervisor.runtime.workbench import commands
+
+        found = (
+            commands.scan_bus(where, make or [], interface, rate, data_rate)
+            if make or where.startswith("/dev/")
+            else commands.scan_robot(where, live=live)
+        )
+        typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.as_text(), nl=as_json)
+        if found.has_problems:
+            raise typer.Exit(EXIT_REFUSED)
+
+
+@app.command()
+def monitor(
+    robot: RobotArgument,
+    live: LiveOption = False,
+    listen: Annotated[
+        bool, typer.Option("--listen", help="Send nothing: beside a program that drives the robot.")
+    ] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="How long; 0: until Ctrl-C.")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per second.")] = False,
+) -> None:
+    """Show live joint and IMU values, their ages and rates, and how the buses are. Motors stay off."""
+    with _exit_codes():
+        from supervisor.runtime.workbench import commands
+
+        commands.monitor_robot(robot, live=live, listening=listen, seconds=seconds, as_json=as_json)
+
+
+@app.command()
+def zero(
+    robot: RobotArgument,
+    joint: Annotated[str, typer.Argument(metavar="JOINT", help="Joint whose motor gets a new zero.")],
+    live: LiveOption = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the joint stands where it should.")] = False,
+) -> None:
+    """Make where a joint stands its zero, with the motor off, and read it back."""
+    with _exit_codes():
+        from rich.prompt import Prompt
+
+        from supervisor.runtime.workbench import commands
+        from supervisor.runtime.workbench.zero import Answer
+
+        def ask(text: str) -> Answer:
+            if yes:
+                return Answer.SET
+            try:
+                return Answer(Prompt.ask(text, choices=[one.value for one in Answer], default=Answer.AGAIN.value))
+            except EOFError:
+                return Answer.LEAVE
+
+        typer.echo(commands.zero_joint(robot, joint, live=live, ask=ask))
 
 
 def main() -> None:

@@ -26,6 +26,10 @@ LATE_PERIODS: Final = 5.0
 """A reading older than so many of its periods is shown as late."""
 
 
+AT_THE_STOP_RAD: Final = 0.01
+"""A limp joint rests on its stop, and its encoder has noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class JointRow:
     """One joint as it is now.
@@ -152,7 +156,7 @@ class Monitor:
             remark = "late"
         elif status is MotorStatus.FAULT:
             remark = "fault"
-        elif not low <= position_rad <= high:
+        elif not low - AT_THE_STOP_RAD <= position_rad <= high + AT_THE_STOP_RAD:
             remark = f"outside {low:g} to {high:g} rad"
         motor = joint.motor
         return JointRow(

@@ -24,7 +24,8 @@ HIGHEST_USUAL_ID: Final = 127
 CYCLE_S: Final = 0.002
 """How often a bus without a robot is looked at."""
 
-_HEAD_FACTS: Final = ("make", "model", "firmware")
+SHOWN_FACTS: Final = ("status", "mode", "unique_id", "serial_number", "packet", "rate_hz", "bus_voltage_v", "timeout_s")
+"""What a person looks for first; JSON has everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _devices(config: RobotConfig, reports: Sequence[DeviceReport]) -> Table:
         table.add_column(head)
     for report in reports:
         joint = config.joints.get(report.name)
-        says = ", ".join(f"{key} {value}" for key, value in report.facts.items() if key not in _HEAD_FACTS)
+        says = ", ".join(f"{key} {report.facts[key]}" for key in SHOWN_FACTS if key in report.facts)
         table.add_row(
             report.name,
             report.bus,
