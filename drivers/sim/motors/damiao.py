@@ -124,19 +124,21 @@ class DamiaoMotors:
             said: list[Answer] = []
             for frame in frames:
                 data = frame[1]
-                motor = routes.get(frame[0])
-                if motor is None or len(data) != 8 or frame[2]:
+                reached = routes.get(frame[0])
+                if reached is None or len(data) != 8 or frame[2]:
                     self._request(routes, frame, said)
                     continue
-                if data[7] >= _CLEAR and data.startswith(_SPECIAL):
-                    if commands:
-                        self._command(motors, commands, now_s)
-                        motors, commands = [], []
-                    self._switch(motor, data[7], now_s)
-                else:
-                    motors.append(motor)
-                    commands.append(data)
-                said.append((motor, None))
+                is_special = data[7] >= _CLEAR and data.startswith(_SPECIAL)
+                if is_special and commands:
+                    self._command(motors, commands, now_s)
+                    motors, commands = [], []
+                for motor in reached:
+                    if is_special:
+                        self._switch(motor, data[7], now_s)
+                    else:
+                        motors.append(motor)
+                        commands.append(data)
+                    said.append((motor, None))
             answers.append(said)
         if commands:
             self._command(motors, commands, now_s)
@@ -205,14 +207,14 @@ class DamiaoMotors:
         self._motion[2, motor] = 0.0
         self._learn_status()
 
-    def _request(self, routes: dict[int, int], frame: Frame, said: list[Answer]) -> None:
+    def _request(self, routes: dict[int, list[int]], frame: Frame, said: list[Answer]) -> None:
         """Answer a poll or a register request; silence for anything else."""
         data = frame.data
-        if frame.arbitration_id != BROADCAST_ID or len(data) != 8 or frame.is_extended:
-            return
-        motor = routes.get(data[0] | data[1] << 8)
-        if motor is None:
-            return
+        if frame.arbitration_id == BROADCAST_ID and len(data) == 8 and not frame.is_extended:
+            for motor in routes.get(data[0] | data[1] << 8, ()):
+                self._answer_request(motor, data, said)
+
+    def _answer_request(self, motor: int, data: bytes, said: list[Answer]) -> None:
         operation, register = data[2], data[3]
         registers = self._registers[motor]
         if operation == _POLL:
@@ -337,14 +339,18 @@ class DamiaoMotors:
         self._is_stuck = np.array([c.is_stuck for c in conditions])
         self._is_any_stuck = bool(self._is_stuck.any())
         self._master_ids = [int(registers[REGISTER_MASTER_ID]) for registers in self._registers]
-        self._routes: list[dict[int, int]] = [{} for _ in self._buses]
+        self._routes: list[dict[int, list[int]]] = [{} for _ in self._buses]
         for motor, condition in enumerate(conditions):
             if not condition.is_silent:
                 bus = self._buses.index(self._joints[condition.address_of].motor.bus)
-                self._routes[bus][int(self._registers[motor][REGISTER_MOTOR_ID])] = motor
-        order = [motor for routes in self._routes for motor in routes.values()]
-        in_order = order == list(range(len(conditions)))
+                self._routes[bus].setdefault(int(self._registers[motor][REGISTER_MOTOR_ID]), []).append(motor)
+        # Where ids collide there is no usual cycle: more motors answer than were asked.
+        order = [motor for routes in self._routes for reached in routes.values() for motor in reached]
+        is_unique = all(len(reached) == 1 for routes in self._routes for reached in routes.values())
+        in_order = is_unique and order == list(range(len(conditions)))
         self._usual_ids = [number for routes in self._routes for number in routes] if in_order else None
         self._usual_counts = [len(routes) for routes in self._routes]
-        self._usual_answers: list[list[Answer]] = [[(motor, None) for motor in r.values()] for r in self._routes]
+        self._usual_answers: list[list[Answer]] = [
+            [(motor, None) for reached in routes.values() for motor in reached] for routes in self._routes
+        ]
         self._learn_status()
