@@ -20,6 +20,10 @@ CAN_29_BIT_FRAME_BITS = 160
 SERIAL_BITS_PER_BYTE = 10
 """8N1: a start and a stop bit around every byte."""
 
+MAXIMUM_TURN_S = 0.006
+"""How long a motor may wait for its turn: two answers in a row may then be lost within the 0.02 s after which the
+shipped safety files count it as silent."""
+
 
 class ControlLoop(Enum):
     """Where stiffness and damping become a torque."""
@@ -90,12 +94,15 @@ class CycleCost:
         motor_data_bits: Per motor, at the rate of an FD frame's data.
         motor_s: Per motor, waiting for its answer to begin.
         bus_bits: Once per bus.
+        takes_turns: Whether a cycle serves one motor of each bus only, because the next one may not be asked before
+            this one has answered.
     """
 
     motor_bits: int
     motor_data_bits: int = 0
     motor_s: float = 0.0
     bus_bits: int = 0
+    takes_turns: bool = False
 
     def load(self, motors: int, control_hz: float, bitrate_bps: float, data_bitrate_bps: float = 0.0) -> float:
         """Share of a bus's time that so many motors take, 0 to 1 and beyond.
@@ -108,16 +115,28 @@ class CycleCost:
         """
         data_bps = data_bitrate_bps or bitrate_bps
         per_motor_s = self.motor_bits / bitrate_bps + self.motor_data_bits / data_bps + self.motor_s
-        return (self.bus_bits / bitrate_bps + motors * per_motor_s) * control_hz
+        served = min(motors, 1) if self.takes_turns else motors
+        return (self.bus_bits / bitrate_bps + served * per_motor_s) * control_hz
+
+    def turn_s(self, motors: int, control_hz: float) -> float:
+        """How long a motor waits from one command to the next, s."""
+        return (motors if self.takes_turns else 1) / control_hz
 
     def motors_within(
         self, control_hz: float, bitrate_bps: float, data_bitrate_bps: float = 0.0, share: float = MAXIMUM_BUS_LOAD
     ) -> int:
-        """How many motors one bus carries within a share of its time."""
+        """How many motors one bus carries within a share of its time, and within `MAXIMUM_TURN_S`."""
         one = self.load(1, control_hz, bitrate_bps, data_bitrate_bps)
+        if self.takes_turns:
+            return turns_within(control_hz) if one <= share else 0
         further = self.load(2, control_hz, bitrate_bps, data_bitrate_bps) - one
         # The sum is of rounded numbers: 0.7 of a bus must be 0.7 of it.
         return max(int((share - one) / further + 1.0 + 1e-9), 0)
+
+
+def turns_within(control_hz: float) -> int:
+    """How many motors may take turns, one in each cycle, and none waits longer than `MAXIMUM_TURN_S`; at least 1."""
+    return max(int(MAXIMUM_TURN_S * control_hz + 1e-9), 1)
 
 
 def shared_load(

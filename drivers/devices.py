@@ -68,11 +68,13 @@ class WiredMotor:
         joint: Name of the joint it drives.
         config: How it is wired.
         model: Row of its make's table.
+        starts_within_rad: Where it may be found, lowest and highest, motor frame; None where nobody says.
     """
 
     joint: str
     config: MotorConfig
     model: MotorModel
+    starts_within_rad: tuple[float, float] | None = None
 
 
 def wire_model(models: Mapping[str, MotorModel], config: MotorConfig) -> MotorModel:

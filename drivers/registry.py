@@ -24,11 +24,13 @@ from drivers.can.robstride.device import RobStrideMotors
 from drivers.can.robstride.scan import SCAN as ROBSTRIDE_SCAN
 from drivers.capabilities import (
     MAXIMUM_BUS_LOAD,
+    MAXIMUM_TURN_S,
     SERIAL_BITS_PER_BYTE,
     Capabilities,
     CycleCost,
     Timeout,
     shared_load,
+    turns_within,
 )
 from drivers.devices import NO_TIMEOUT_PROBLEM, Imu, MotorGroup, MotorModel, WiredMotor, wire_model
 from drivers.imu.bno08x_rvc.device import Bno08xRvcImu
@@ -60,6 +62,8 @@ class MotorMake:
         id_range: Smallest and largest identifier.
         feedback_id_range: The same of the identifier it answers with; None where `id_range` holds for it, too.
         position_margin_rad: How far joints must stay away from the end of the position range, where it wraps.
+        start_span_max_rad: For makes that know their position only up to a part of a turn: within how wide a range they
+            must be found, motor frame. 0 for the others.
         bus_kind: What it is wired to.
         needs_fd: Whether it speaks CAN FD.
         drive_keys: What the robot file must say of each drive, of the keys that may stay 0; None for makes whose motors
@@ -80,6 +84,7 @@ class MotorMake:
     drive_keys: tuple[str, ...] | None = None
     usual_rates_bps: tuple[int, int] = (1_000_000, 0)
     scan: CanScan | SerialScan | None = None
+    start_span_max_rad: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +212,7 @@ def _joint_problems(robot: RobotConfig, joint: JointConfig) -> Iterator[str]:
         if not low <= identifier <= high:
             yield f"{key} {identifier} is not possible; allowed: {low} to {high}"
     yield from _make_problems(robot, motor, make)
+    yield from _start_problems(joint, make)
     yield from _range_problems(joint, make, motor_model(motor))
 
 
@@ -227,6 +233,23 @@ def _make_problems(robot: RobotConfig, motor: MotorConfig, make: MotorMake) -> I
         for key in make.drive_keys:
             if getattr(motor.drive, key) <= 0:
                 yield f"drive.{key} {getattr(motor.drive, key):g} is not possible; allowed: above 0"
+
+
+def _start_problems(joint: JointConfig, make: MotorMake) -> Iterator[str]:
+    """A joint that could be found in several places, by a motor that cannot tell them apart."""
+    if make.start_span_max_rad <= 0.0:
+        if joint.starts_within_rad is not None:
+            yield f"{joint.motor.make} motors know where they are: remove `starts_within_rad`"
+        return
+    low, high = joint.starts_within_rad or joint.position_rad
+    allowed = make.start_span_max_rad / joint.gear if joint.gear > 0.0 else make.start_span_max_rad
+    if not 0.0 <= high - low <= allowed:
+        key = "position_rad" if joint.starts_within_rad is None else "starts_within_rad"
+        yield (
+            f"{joint.motor.make} motors know their position only up to a part of a turn, and {key} spans "
+            f"{high - low:.3g} rad, allowed: 0 to {allowed:.3g}: give `starts_within_rad: [low, high]`, where the "
+            "joint stands whenever a program begins to drive the robot"
+        )
 
 
 def _range_problems(joint: JointConfig, make: MotorMake, model: MotorModel) -> Iterator[str]:
@@ -293,6 +316,7 @@ def _load(robot: RobotConfig, name: str, makes: Sequence[str], control_hz: float
 
 def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: Sequence[str]) -> Iterator[str]:
     """A bus that would be too busy, with a way out."""
+    yield from _turn_problems(robot, makes, joints)
     load = _load(robot, name, makes, robot.control_hz)
     if load <= MAXIMUM_BUS_LOAD + 1e-9:
         return
@@ -303,6 +327,18 @@ def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: 
         f"at worst, allowed {MAXIMUM_BUS_LOAD:.0%}: keep {room} motors here and move {', '.join(joints[room:])} to "
         f"another bus, or lower control_hz to {int(robot.control_hz * MAXIMUM_BUS_LOAD / load)}"
     )
+
+
+def _turn_problems(robot: RobotConfig, makes: Sequence[str], joints: Sequence[str]) -> Iterator[str]:
+    """Motors that wait too long for their turn, with a way out."""
+    turn_s = max(MOTOR_MAKES[make].cost.turn_s(len(makes), robot.control_hz) for make in makes)
+    room = turns_within(robot.control_hz)
+    if len(makes) > room and turn_s > MAXIMUM_TURN_S + 1e-9:
+        yield (
+            f"{len(makes)} motors of {makes[0]} take turns, so that each waits {turn_s * 1e3:.3g} ms at "
+            f"{robot.control_hz:g} Hz, allowed {MAXIMUM_TURN_S * 1e3:g} ms: keep {room} motors here and move "
+            f"{', '.join(joints[room:])} to another line"
+        )
 
 
 def _imu_problems(robot: RobotConfig) -> Iterator[str]:

@@ -101,8 +101,10 @@ class RobotIO:
         start = 0
         for make, members in by_make.items():
             entry = MOTOR_MAKES[make]
-            configs = {joints[i][0]: joints[i][1].motor for i in members}
-            motors = [WiredMotor(name, motor, motor_model(motor)) for name, motor in configs.items()]
+            motors = [
+                WiredMotor(name, joint.motor, motor_model(joint.motor), joint.motor_starts_within_rad)
+                for name, joint in (joints[i] for i in members)
+            ]
             span = slice(start, start + len(members))
             group = entry.make(motors, self._can if entry.bus_kind == "can" else self._serial)
             self._groups.append((group, span, self._values[:, span], self._codes[:, span]))

@@ -146,6 +146,8 @@ class JointConfig:
         kp_nm_per_rad, kd_nm_s_per_rad: Gains for holding and moving between poses.
         default_rad: Pose in which the robot stands; what a policy's action is added to.
         rest_rad: Pose in which the robot may be switched off.
+        starts_within_rad: Lowest and highest position at which a program that drives the robot may find the joint, for
+            makes that know theirs only up to a part of a turn; None for the whole of `position_rad`.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -161,6 +163,14 @@ class JointConfig:
     kd_nm_s_per_rad: float
     default_rad: float
     rest_rad: float
+    starts_within_rad: tuple[float, float] | None = None
+
+    @property
+    def motor_starts_within_rad(self) -> tuple[float, float]:
+        """Lowest and highest position at which the motor may be found, motor frame."""
+        ends = self.starts_within_rad or self.position_rad
+        low, high = sorted((end + self.offset_rad) * self.direction * self.gear for end in ends)
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)
