@@ -1,6 +1,6 @@
 """CANopen messages: pure functions between values and bytes.
 
-Expedited SDO only: every object a drive needs fits into four bytes. Encoding raises `EncodeError` on what does not fit
+Expedited SDO, because every object a drive needs fits into four bytes, and segmented upload for texts. Encoding raises `EncodeError` on what does not fit
 its object: clamping is the gate's job, and is counted there.
 
 Source: see `tables`.
@@ -36,6 +36,8 @@ SYNC: Final = Frame(SYNC_ID, b"")
 _SERVICES: Final = {service.value: service for service in Service}
 _WRITE_COMMANDS: Final = {4: 0x23, 3: 0x27, 2: 0x2B, 1: 0x2F}
 _READ: Final = 0x40
+_READ_SEGMENT: Final = 0x60
+_SEGMENTS_FOLLOW: Final = (0x40, 0x41)
 _WRITTEN: Final = 0x60
 _ABORTED: Final = 0x80
 _VALUE_SIZES: Final = {0x43: 4, 0x47: 3, 0x4B: 2, 0x4F: 1, 0x42: 4}
@@ -86,6 +88,20 @@ class SdoAbort:
     def reason(self) -> str:
         """What the code means."""
         return SDO_ABORTS.get(self.code, f"abort code 0x{self.code:08X}")
+
+
+class Segment(NamedTuple):
+    """One part of a long value.
+
+    Attributes:
+        toggle: Alternates between 0 and 1, from 0.
+        data: Up to 7 bytes.
+        is_last: Whether the value ends here.
+    """
+
+    toggle: int
+    data: bytes
+    is_last: bool
 
 
 class Emergency(NamedTuple):
@@ -156,6 +172,19 @@ def make_read(node_id: int, entry: ObjectEntry) -> Frame:
     return make_sdo_read(node_id, entry.index, entry.subindex)
 
 
+def make_segment_read(node_id: int, toggle: int) -> Frame:
+    """Ask for the next part of a value that does not fit into one answer."""
+    command = _READ_SEGMENT | checked_integer(toggle, 0, 1, "toggle bit") << 4
+    return Frame(SDO_REQUEST_BASE + checked_node_id(node_id), bytes((command,)).ljust(8, b"\0"))
+
+
+def make_sdo_abort(node_id: int, index: int, subindex: int, code: int) -> Frame:
+    """Give up a transfer, so that the drive does not wait for its next part. Not answered."""
+    head = _sdo_head(_ABORTED, index, subindex)
+    data = checked_integer(code, 0, 0xFFFFFFFF, "abort code").to_bytes(4, "little")
+    return Frame(SDO_REQUEST_BASE + checked_node_id(node_id), head + data)
+
+
 def make_watch_heartbeat(node_id: int, host_id: int, timeout_s: float) -> Frame:
     """Make a drive watch the host's heartbeat; ABORT_CONNECTION_OPTION says what it does when that stops.
 
@@ -199,6 +228,23 @@ def decode_sdo_reply(data: bytes) -> SdoValue | SdoWritten | SdoAbort:
     if data[0] == _ABORTED:
         return SdoAbort(index, subindex, int.from_bytes(data[4:], "little"))
     raise FrameError(f"SDO command 0x{data[0]:02X} is no answer to an expedited request")
+
+
+def is_segmented(data: bytes, index: int, subindex: int) -> bool:
+    """Whether a reply says that an object's value follows in segments."""
+    return len(data) == 8 and data[0] in _SEGMENTS_FOLLOW and data[1:4] == _sdo_head(_READ, index, subindex)[1:]
+
+
+def decode_segment(data: bytes) -> Segment:
+    """Decode one part of a long value.
+
+    Raises:
+        FrameError: Wrong length, or no such part.
+    """
+    if len(data) != 8 or data[0] >> 5:
+        raise FrameError(f"{data.hex()} is no segment of a value")
+    unused = data[0] >> 1 & 7
+    return Segment(data[0] >> 4 & 1, data[1 : 8 - unused], bool(data[0] & 1))
 
 
 def decode_heartbeat(data: bytes) -> int:

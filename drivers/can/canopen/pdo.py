@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from drivers.bus import Frame
 from drivers.can.canopen.codec import checked_integer, checked_node_id, make_sdo_read, make_write
@@ -50,6 +50,11 @@ class PdoLayout:
         if self._struct.size > MAXIMUM_PDO_BYTES:
             raise EncodeError(f"{self._struct.size} bytes mapped into a PDO; allowed: up to {MAXIMUM_PDO_BYTES}")
 
+    @property
+    def size(self) -> int:
+        """Data bytes of the PDO."""
+        return self._struct.size
+
     def pack(self, values: Sequence[int]) -> bytes:
         """Data bytes of the PDO.
 
@@ -79,7 +84,53 @@ def make_rpdo(node_id: int, pdo: int, layout: PdoLayout, values: Sequence[int]) 
     Raises:
         EncodeError: A value does not fit its object.
     """
-    return Frame(_pdo_id(RPDO_BASES, node_id, pdo), layout.pack(values))
+    return Frame(pdo_id(node_id, pdo, is_transmit=False), layout.pack(values))
+
+
+class PdoSetting(NamedTuple):
+    """One object of a PDO's configuration, and its value."""
+
+    entry: ObjectEntry
+    value: int
+
+
+def pdo_identifier(pdo: int, *, is_transmit: bool) -> ObjectEntry:
+    """The object with a PDO's identifier and flags."""
+    return ObjectEntry((_TPDO_RECORDS if is_transmit else _RPDO_RECORDS)[0] + pdo - 1, 1, U32)
+
+
+def mapping_settings(pdo: int, layout: PdoLayout, *, is_transmit: bool) -> list[PdoSetting]:
+    """What an object's mapping reads as when it is right: the number of entries, then each."""
+    record = (_TPDO_RECORDS if is_transmit else _RPDO_RECORDS)[1] + pdo - 1
+    mapped = [entry.index << 16 | entry.subindex << 8 | 8 * entry.type.size for entry in layout.entries]
+    return [
+        PdoSetting(ObjectEntry(record, 0, U8), len(mapped)),
+        *(PdoSetting(ObjectEntry(record, place, U32), value) for place, value in enumerate(mapped, 1)),
+    ]
+
+
+def pdo_settings(
+    pdo: int, layout: PdoLayout, transmission_type: int, identifier: int, *, is_transmit: bool
+) -> list[PdoSetting]:
+    """What to write, in order, to map objects into a PDO: off, emptied, filled, on. Only while not OPERATIONAL.
+
+    Args:
+        pdo: 1 to 4.
+        layout: What it carries.
+        transmission_type: 0 to 240 by SYNC, 254 or 255 by event.
+        identifier: Its identifier, with the flags that stay.
+        is_transmit: Whether the drive sends it.
+    """
+    where = pdo_identifier(pdo, is_transmit=is_transmit)
+    count, *mapped = mapping_settings(pdo, layout, is_transmit=is_transmit)
+    return [
+        PdoSetting(where, identifier | PDO_IS_OFF),
+        PdoSetting(ObjectEntry(where.index, 2, U8), transmission_type),
+        PdoSetting(count.entry, 0),
+        *mapped,
+        count,
+        PdoSetting(where, identifier),
+    ]
 
 
 def make_pdo_configuration(
@@ -106,23 +157,20 @@ def make_pdo_configuration(
     Raises:
         EncodeError: A number that does not fit.
     """
-    communication, entries = (record + pdo - 1 for record in (_TPDO_RECORDS if is_transmit else _RPDO_RECORDS))
-    usual = _pdo_id(TPDO_BASES if is_transmit else RPDO_BASES, node_id, pdo)
+    usual = pdo_id(node_id, pdo, is_transmit=is_transmit)
     identifier = usual if cob_id is None else checked_integer(cob_id, 1, 0x7FF, "identifier of a PDO")
-    mapped = [entry.index << 16 | entry.subindex << 8 | 8 * entry.type.size for entry in layout.entries]
-    settings = [
-        (communication, 1, identifier | PDO_IS_OFF, U32),
-        (communication, 2, transmission_type, U8),
-        (entries, 0, 0, U8),
-        *((entries, place, value, U32) for place, value in enumerate(mapped, 1)),
-        (entries, 0, len(mapped), U8),
-        (communication, 1, identifier, U32),
-    ]
-    frames = [make_write(node_id, ObjectEntry(index, sub, kind), value) for index, sub, value, kind in settings]
+    settings = pdo_settings(pdo, layout, transmission_type, identifier, is_transmit=is_transmit)
+    frames = [make_write(node_id, setting.entry, setting.value) for setting in settings]
     # Read back that the mapping is empty: drives with a fixed one acknowledge and keep it.
-    frames.insert(3, make_sdo_read(node_id, entries, 0))
+    frames.insert(3, make_sdo_read(node_id, settings[2].entry.index, 0))
     return frames
 
 
-def _pdo_id(bases: Sequence[int], node_id: int, pdo: int) -> int:
+def pdo_id(node_id: int, pdo: int, *, is_transmit: bool) -> int:
+    """The usual identifier of a PDO.
+
+    Raises:
+        EncodeError: No such PDO, or no such node.
+    """
+    bases: Sequence[int] = TPDO_BASES if is_transmit else RPDO_BASES
     return bases[checked_integer(pdo, 1, len(bases), "PDO") - 1] + checked_node_id(node_id)

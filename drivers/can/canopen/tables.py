@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
+from drivers.capabilities import Capabilities, ControlLoop, CycleCost, Timeout, Zero
+from drivers.devices import MotorModel
+
 NODE_ID_RANGE: Final = (1, 127)
+HOST_ID: Final = 127
+"""What we call ourselves in our heartbeat, which drives watch."""
+DRIVE_ID_RANGE: Final = (1, 126)
 ALL_NODES: Final = 0
 
 NMT_ID: Final = 0x000
@@ -25,6 +31,10 @@ RPDO_BASES: Final = (0x200, 0x300, 0x400, 0x500)
 
 PDO_IS_OFF: Final = 1 << 31
 """In a PDO's identifier object: it may only be changed while this is set."""
+PDO_IS_NEVER_ASKED_FOR: Final = 1 << 30
+"""In a PDO's identifier object: it is not sent on request. Many drives insist on it, so it stays as found."""
+EVERY_SYNC: Final = 1
+"""Transmission type: at each SYNC what was measured is sent, and what was received is acted on."""
 
 MAXIMUM_PDO_BYTES: Final = 8
 
@@ -90,6 +100,9 @@ class ObjectEntry:
 
 DEVICE_TYPE: Final = ObjectEntry(0x1000, 0, U32)
 ERROR_REGISTER: Final = ObjectEntry(0x1001, 0, U8)
+DEVICE_NAME: Final = (0x1008, 0)
+SOFTWARE_VERSION: Final = (0x100A, 0)
+"""Texts of any length, index and subindex."""
 HEARTBEAT_CONSUMER: Final = ObjectEntry(0x1016, 1, U32)
 HEARTBEAT_PRODUCER: Final = ObjectEntry(0x1017, 0, U16)
 VENDOR_ID: Final = ObjectEntry(0x1018, 1, U32)
@@ -119,6 +132,13 @@ VELOCITY_OFFSET: Final = ObjectEntry(0x60B1, 0, I32)
 TORQUE_OFFSET: Final = ObjectEntry(0x60B2, 0, I16)
 INTERPOLATION_PERIOD: Final = ObjectEntry(0x60C2, 1, U8)
 INTERPOLATION_EXPONENT: Final = ObjectEntry(0x60C2, 2, I8)
+ENCODER_COUNTS: Final = ObjectEntry(0x608F, 1, U32)
+ENCODER_TURNS: Final = ObjectEntry(0x608F, 2, U32)
+GEAR_MOTOR_TURNS: Final = ObjectEntry(0x6091, 1, U32)
+GEAR_SHAFT_TURNS: Final = ObjectEntry(0x6091, 2, U32)
+FEED: Final = ObjectEntry(0x6092, 1, U32)
+FEED_SHAFT_TURNS: Final = ObjectEntry(0x6092, 2, U32)
+VELOCITY_UNIT: Final = ObjectEntry(0x60A9, 0, U32)
 DIGITAL_INPUTS: Final = ObjectEntry(0x60FD, 0, U32)
 TARGET_VELOCITY: Final = ObjectEntry(0x60FF, 0, I32)
 SUPPORTED_MODES: Final = ObjectEntry(0x6502, 0, U32)
@@ -139,6 +159,13 @@ class Mode(IntEnum):
     CYCLIC_POSITION = 8
     CYCLIC_VELOCITY = 9
     CYCLIC_TORQUE = 10
+
+
+DRIVE_PROFILE: Final = 402
+"""Lower half of 0x1000."""
+
+TORQUE_STEP: Final = 1e-3
+"""Torques are in thousandths of the motor's rated torque."""
 
 
 class AbortConnection(IntEnum):
@@ -196,3 +223,124 @@ SDO_ABORTS: Final[Mapping[int, str]] = {
     0x08000023: "no object dictionary",
     0x08000024: "no data",
 }
+
+ERROR_CODES: Final[Mapping[int, str]] = {
+    0x1000: "GENERIC_ERROR",
+    0x2310: "CONTINUOUS_OVERCURRENT",
+    0x2320: "SHORT_CIRCUIT",
+    0x2350: "LOAD_LEVEL_I2T",
+    0x3210: "DC_LINK_OVERVOLTAGE",
+    0x3220: "DC_LINK_UNDERVOLTAGE",
+    0x4110: "EXCESS_AMBIENT_TEMPERATURE",
+    0x4210: "EXCESS_TEMPERATURE_DEVICE",
+    0x4310: "EXCESS_TEMPERATURE_DRIVE",
+    0x5530: "NON_VOLATILE_MEMORY",
+    0x6320: "PARAMETER_ERROR",
+    0x7121: "MOTOR_BLOCKED",
+    0x7122: "COMMUTATION",
+    0x7300: "SENSOR",
+    0x7305: "INCREMENTAL_SENSOR_1",
+    0x7500: "COMMUNICATION",
+    0x8110: "CAN_OVERRUN",
+    0x8120: "CAN_ERROR_PASSIVE",
+    0x8130: "HEARTBEAT_LOST",
+    0x8140: "RECOVERED_FROM_BUS_OFF",
+    0x8210: "PDO_TOO_SHORT",
+    0x8220: "PDO_TOO_LONG",
+    0x8250: "RPDO_TIMEOUT",
+    0x8311: "EXCESS_TORQUE",
+    0x8400: "VELOCITY_CONTROLLER",
+    0x8611: "FOLLOWING_ERROR",
+    0xFF00: "DEVICE_SPECIFIC",
+}
+"""Codes of 0x603F and of emergency messages that the profile names; makers add their own within the same groups."""
+
+
+class TemperatureObject(NamedTuple):
+    """Where a maker put what the profile has no object for.
+
+    Attributes:
+        entry: Which object; it can be mapped into a PDO.
+        step_degc: Unit of the number.
+        source: Where that is written.
+    """
+
+    entry: ObjectEntry
+    step_degc: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFacts:
+    """What a row knows of a drive besides its ranges.
+
+    Attributes:
+        temperature: Its temperature, None where it has no known object: then it reads as NaN.
+        velocity_unit: Of 0x606C, as 0x60A9 would have it, for drives without that object; None for drives with it.
+    """
+
+    temperature: TemperatureObject | None = None
+    velocity_unit: int | None = None
+
+
+COUNTS_PER_SECOND: Final = 0x00B50300
+TURNS_PER_MINUTE: Final = 0x00B44700
+"""Values of 0x60A9: exponent of ten, unit, per unit of time, reserved; 8 bits each."""
+
+_BOUNDS: Final = (100.0, 100.0, 1000.0, 5000.0, 100.0)
+_BOUND_SOURCE: Final = (
+    "bounds: 2^31 counts are 102 rad at 2^20 counts a turn behind a gear of 125; "
+    "`drive` says torque and speed; stiffness and damping stay in this computer"
+)
+
+MODELS: Final[Mapping[str, MotorModel]] = {
+    name: MotorModel(name, *_BOUNDS, _BOUND_SOURCE) for name in ("CiA402", "CiA402-counts", "CiA402-rpm", "EPOS4")
+}
+
+FACTS: Final[Mapping[str, DriveFacts]] = {
+    "CiA402": DriveFacts(),
+    "CiA402-counts": DriveFacts(velocity_unit=COUNTS_PER_SECOND),
+    "CiA402-rpm": DriveFacts(velocity_unit=TURNS_PER_MINUTE),
+    "EPOS4": DriveFacts(
+        TemperatureObject(ObjectEntry(0x3201, 1, I16), 0.1, "maxon EPOS4 object dictionary: power stage, 0.1 degC")
+    ),
+}
+"""By model."""
+
+WITHOUT_TEMPERATURE: Final = tuple(name for name, facts in FACTS.items() if facts.temperature is None)
+
+HEARTBEAT_CYCLES: Final = 2
+"""The host's heartbeat goes out every second cycle: at 500 Hz and 0.1 s, 25 in a row must be lost to stop a drive."""
+
+REPLY_TIMEOUT_S: Final = 0.05
+"""How long to wait for an SDO reply: drives answer within some milliseconds, beside their control loops."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.HOST_TORQUE,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.MEMORY,
+    when_host_dies="switches its voltage off and goes limp; enable",
+    zero=Zero.NONE,
+    reads_ranges=True,
+)
+"""Temperature only where the row knows the maker's object, see `WITHOUT_TEMPERATURE`."""
+
+
+def _frame_bits(data_bytes: int) -> int:
+    """A frame with an 11-bit identifier at worst-case stuffing, gap to the next included."""
+    return 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
+
+
+CYCLE_COST: Final = CycleCost(
+    # Controlword and torque; statusword, position and torque; velocity and a temperature of four bytes.
+    _frame_bits(4) + _frame_bits(8) + _frame_bits(8),
+    # SYNC, and its share of the host's heartbeat.
+    bus_bits=_frame_bits(0) + _frame_bits(1) // HEARTBEAT_CYCLES + 1,
+)
