@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +44,7 @@ class HangError(BaseException):
 
 
 @contextmanager
-def limited(limit_s: float, wait_limit_s: float) -> Iterator[None]:
+def limited(limit_s: float, wait_limit_s: float) -> Generator[None, None, None]:
     """Raise `HangError` in what takes longer, by processor time or by the clock."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -137,7 +137,7 @@ def can_target(name: str, make: MotorMake) -> Target:
 
     def subject() -> Subject:
         bus = FakeCan()
-        group = make.make(motors, {BUS: bus})
+        group: Any = make.make(motors, {BUS: bus})
 
         def deliver(frame: Frame, now_s: float) -> None:
             group.take(BUS, [Frame(*frame[:4], now_s)])
