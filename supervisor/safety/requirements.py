@@ -157,4 +157,9 @@ REQUIREMENTS: tuple[Requirement, ...] = (
          "test_a_drill_that_passes_had_the_motors_on_and_proves_them_off"),
         ("SAF-421", "Silence is no proof that the motors are off.", "test_silence_is_no_proof"),
     ),
+    Requirement(
+        "SAF-501",
+        "No damaged or foreign bytes make a decoder, a stream parser or a device raise, hang, or believe them.",
+        "tests/fuzz/test_campaign.py::test_damaged_input_gives_no_exception_no_hang_and_no_false_feedback",
+    ),
 )  # fmt: skip
