@@ -86,7 +86,13 @@ def wire_model(models: Mapping[str, MotorModel], config: MotorConfig) -> MotorMo
     row, drive = models[config.model], config.drive
     if drive is None:
         return row
-    return replace(row, torque_max_nm=drive.torque_max_nm, velocity_max_rad_per_s=drive.velocity_max_rad_per_s)
+    return replace(
+        row,
+        torque_max_nm=min(drive.torque_max_nm, row.torque_max_nm),
+        velocity_max_rad_per_s=min(drive.velocity_max_rad_per_s, row.velocity_max_rad_per_s),
+        kp_max_nm_per_rad=min(drive.kp_max_nm_per_rad or row.kp_max_nm_per_rad, row.kp_max_nm_per_rad),
+        kd_max_nm_s_per_rad=min(drive.kd_max_nm_s_per_rad or row.kd_max_nm_s_per_rad, row.kd_max_nm_s_per_rad),
+    )
 
 
 class MotorGroup(Protocol):

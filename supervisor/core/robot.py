@@ -92,6 +92,8 @@ class DriveConfig:
         encoder_counts_per_turn: Position counts of one turn of the motor, for drives that count; 0 for the others.
         torque_constant_nm_per_a: Of the motor, for drives that are commanded in amperes; 0 for the others.
         rated_torque_nm: What the drive's thousandths refer to, at the motor; 0 for drives without them.
+        kp_max_nm_per_rad, kd_max_nm_s_per_rad: Largest stiffness and damping that the drive is set to give, for drives
+            that are commanded shares of their own gains; 0 for the others.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -102,6 +104,8 @@ class DriveConfig:
     encoder_counts_per_turn: int = 0
     torque_constant_nm_per_a: float = 0.0
     rated_torque_nm: float = 0.0
+    kp_max_nm_per_rad: float = 0.0
+    kd_max_nm_s_per_rad: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
