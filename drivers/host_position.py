@@ -1,0 +1,141 @@
+"""Impedance control for servos that obey positions only: goals that make their own stiffness give the wanted torque.
+
+A servo pulls with its own stiffness K towards its goal, so the goal for a torque is position + torque / K. Where a
+command asks for exactly K, and for neither damping nor torque, the goal is the commanded position itself, and no
+feedback is in it. Asking for less than K gives a softer joint whose loop is closed here, a cycle late, which damps;
+asking for more would excite it, so a make's table allows no more than K.
+
+A servo that is no longer heard is told to stay where it was last seen. It would hold its last goal by itself, but that
+goal holds a torque and a damping from an old position and speed; and it must not follow a path that nobody watches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.devices import POSITION, VELOCITY, Block, MotorModel
+from drivers.host_impedance import STALE_CYCLES
+from supervisor.core.joints import Vector
+from supervisor.core.state import NEVER_S
+
+_POSITION, _VELOCITY, _KP, _KD, _TORQUE = range(5)
+"""Rows of a command block."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ServoModel(MotorModel):
+    """One row of a make whose servos obey positions.
+
+    Attributes:
+        stiffness_nm_per_rad: Torque per angle between goal and position, set up as the source says.
+        damping_nm_s_per_rad: Torque per speed that its motor loses by turning.
+    """
+
+    stiffness_nm_per_rad: float
+    damping_nm_s_per_rad: float
+
+
+class HostPosition:
+    """Turns impedance commands into goal positions, for all servos of one group at once.
+
+    Args:
+        models: One per servo.
+        stale_cycles: Commands in a row after which a silent servo counts as no longer heard, one per servo;
+            `STALE_CYCLES` where left out. More where servos are asked one after the other.
+
+    Attributes:
+        stiffness: (n,) N·m/rad, of each servo itself. May be written when it is known better.
+        valid: After `goal`: (n,) which servos may be sent theirs. Not those whose command is not finite, and, unless
+            limp, not those that were never heard.
+        limp: After `goal`: (n,) which servos were asked for no stiffness, no damping and no torque. Their goal means
+            nothing: switch them off.
+        is_stale: After `goal`: (n,) which servos are no longer heard.
+    """
+
+    __slots__ = (
+        "_delta",
+        "_extra",
+        "_goal",
+        "_high",
+        "_reach",
+        "_seen_s",
+        "_silent",
+        "_stale_cycles",
+        "is_stale",
+        "limp",
+        "stiffness",
+        "valid",
+    )
+
+    def __init__(self, models: Sequence[ServoModel], stale_cycles: Sequence[int] | None = None) -> None:
+        count = len(models)
+        self.stiffness: Vector = np.array([model.stiffness_nm_per_rad for model in models], dtype=np.float64)
+        self._high: Vector = np.array([model.torque_max_nm for model in models], dtype=np.float64)
+        cycles = [STALE_CYCLES] * count if stale_cycles is None else stale_cycles
+        self._stale_cycles: NDArray[np.int64] = np.array(cycles, dtype=np.int64)
+        self._delta: Vector = np.zeros(count)
+        self._extra: Vector = np.zeros(count)
+        self._reach: Vector = np.zeros(count)
+        self._goal: Vector = np.zeros(count)
+        self._seen_s: Vector = np.full(count, -np.inf)
+        self._silent: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
+        self.valid: Mask = np.zeros(count, dtype=np.bool_)
+        self.limp: Mask = np.zeros(count, dtype=np.bool_)
+        self.is_stale: Mask = np.zeros(count, dtype=np.bool_)
+
+    def goal(self, command: Block, feedback: Block, stamps_s: Vector) -> Vector:
+        """The goal that makes each servo give the commanded torque now, within what it can.
+
+        Args:
+            command: (5, n) position, velocity, kp, kd, torque; motor frame. Not changed.
+            feedback: (at least 2, n) newest position (rad) and velocity (rad/s), motor frame; a velocity that is not
+                known (NaN) counts as 0.
+            stamps_s: (n,) arrival of that feedback, `NEVER_S` where there is none.
+
+        Returns:
+            (n,) rad, motor frame, not limited to the servos' ranges. The same array every time; meaningless where not
+            `valid`, or limp.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is found below
+            is_plain = self._fill_goal(command, feedback)
+        np.logical_and(is_plain, command[_KP] == 0.0, out=self.limp)
+        self._find_stale(stamps_s)
+        goal = self._goal
+        np.copyto(goal, feedback[POSITION], where=self.is_stale)
+        np.isfinite(command).all(axis=0, out=self.valid)
+        self.valid &= self.limp | ((stamps_s > NEVER_S) & np.isfinite(goal))
+        return goal
+
+    def _fill_goal(self, command: Block, feedback: Block) -> Mask:
+        """The goals while feedback is fresh; returns who is asked for neither damping nor torque."""
+        goal, extra, delta = self._goal, self._extra, self._delta
+        position, kp, kd = feedback[POSITION], command[_KP], command[_KD]
+        is_plain = (kd == 0.0) & (command[_TORQUE] == 0.0)
+        # goal = position + torque / K, written around the commanded position, which it is where kp is K.
+        np.subtract(command[_VELOCITY], np.nan_to_num(feedback[VELOCITY]), out=extra)
+        extra *= kd
+        extra += command[_TORQUE]
+        np.subtract(kp, self.stiffness, out=delta)
+        delta *= command[_POSITION] - position
+        extra += delta
+        extra /= self.stiffness
+        np.add(command[_POSITION], extra, out=goal)
+        np.divide(self._high, self.stiffness, out=self._reach)
+        np.minimum(goal, position + self._reach, out=goal)
+        np.maximum(goal, position - self._reach, out=goal)
+        # The servo limits its torque itself: nothing of its feedback goes into what it is told.
+        np.copyto(goal, command[_POSITION], where=is_plain & (kp == self.stiffness))
+        return is_plain
+
+    def _find_stale(self, stamps_s: Vector) -> None:
+        silent = self._silent
+        silent += 1
+        silent[stamps_s > self._seen_s] = 0
+        np.copyto(self._seen_s, stamps_s)
+        np.greater_equal(silent, self._stale_cycles, out=self.is_stale)
