@@ -48,8 +48,9 @@ class SlcanCan:
         """Hand frames to the adapter with one write. What the port has no room for is counted and lost."""
         # The end of a line that was cut off makes the adapter refuse it, and listen again.
         lines = [LINE_END] if self._is_torn else []
-        ends: list[int] = []
         size = sum(map(len, lines))
+        ends: list[int] = []
+        whole = {size}
         for frame in frames:
             if frame.is_fd and not self._is_fd:
                 continue
@@ -62,7 +63,7 @@ class SlcanCan:
             ends.append(size)
         written = self._write(b"".join(lines)) if ends else 0
         if written:
-            self._is_torn = written not in ends
+            self._is_torn = written not in whole.union(ends)
         accepted = sum(end <= written for end in ends)
         self.counters.sent += accepted
         self.counters.errors += len(frames) - accepted

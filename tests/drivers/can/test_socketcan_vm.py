@@ -210,7 +210,7 @@ def queue() -> Iterator[Callable[[str], None]]:
         subprocess.run(f"tc qdisc add dev vcan1 root {words}".split(), check=True, timeout=20)
 
     yield add
-    subprocess.run("tc qdisc del dev vcan1 root".split(), check=True, timeout=20)
+    subprocess.run(["tc", "qdisc", "del", "dev", "vcan1", "root"], check=True, timeout=20)
 
 
 def test_a_full_queue_of_the_interface_is_counted_and_never_waited_for(

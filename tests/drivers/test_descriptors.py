@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import tty
+from collections.abc import Iterator
+
+import pytest
+
+from drivers import descriptors
+from drivers.descriptors import READ_BYTES, read_all
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[int, int]]:
+    """A serial port and the other end of its line."""
+    other, port = os.openpty()
+    tty.setraw(port)
+    os.set_blocking(port, False)
+    yield port, other
+    os.close(port)
+
+
+def test_what_has_arrived_is_read_with_one_call(line: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    port, other = line
+    os.write(other, b"abc")
+    os.write(other, bytes(200))
+    calls: list[int] = []
+    read = os.read
+    monkeypatch.setattr(descriptors.os, "read", lambda fd, size: calls.append(size) or read(fd, size))
+    assert read_all(port) == b"abc" + bytes(200)
+    assert calls == [READ_BYTES]
+    os.close(other)
+
+
+def test_a_silent_port_has_nothing(line: tuple[int, int]) -> None:
+    port, other = line
+    assert read_all(port) == b""
+    os.close(other)
+
+
+def test_a_port_that_is_gone_says_so(line: tuple[int, int]) -> None:
+    port, other = line
+    os.close(other)
+    with pytest.raises(OSError, match="Errno 5"):
+        read_all(port)
+
+
+@pytest.mark.parametrize("descriptor", [-1, 999_999])
+def test_a_closed_port_says_so(descriptor: int) -> None:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        read_all(descriptor)
+
+
+def test_a_port_that_reads_as_empty_after_it_was_unplugged_says_so() -> None:
+    # What Linux does with a USB adapter that is pulled: reads are empty, and it says that it hung up.
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(OSError, match="unplugged"):
+        read_all(reading)
+    os.close(reading)
+
+
+def test_more_than_one_call_brings_is_read_to_the_end() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, bytes(3 * READ_BYTES + 5))
+    assert len(read_all(reading)) == 3 * READ_BYTES + 5
+    os.write(writing, bytes(READ_BYTES))
+    assert len(read_all(reading)) == READ_BYTES
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_flood_does_not_hold_up_the_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors.os, "read", lambda fd, size: bytes(size))
+    assert len(read_all(0)) == 16 * READ_BYTES
