@@ -77,6 +77,29 @@ class WiredMotor:
     starts_within_rad: tuple[float, float] | None = None
 
 
+QUESTIONS = 5
+"""How often an inventory asks before it counts the answers: two motors with one id both answer."""
+
+SECOND_ANSWER_S = 0.006
+"""How long it waits each time; both motors of one id begin at once, and an adapter hands over within milliseconds."""
+
+
+def id_problems(identifier: int, asked: int, answers: int) -> list[str]:
+    """What an inventory reports of an id under which more came back than was asked for.
+
+    A bus that doubles a third of its frames is not mistaken for a second motor.
+
+    Args:
+        identifier: The motor's.
+        asked: How many questions.
+        answers: How many answers.
+    """
+    if answers <= 1.5 * asked:
+        return []
+    counted = f"{answers} answers to {asked} questions"
+    return [f"more than one motor answers under id {identifier} ({counted}): give each an id of its own"]
+
+
 def wire_model(models: Mapping[str, MotorModel], config: MotorConfig) -> MotorModel:
     """What one motor's messages carry: its make's row, within what the robot file says of its drive.
 

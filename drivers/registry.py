@@ -285,14 +285,14 @@ def _bus_problems(robot: RobotConfig, name: str) -> Iterator[str]:
     if bus.kind == "serial" and len(makes) > 1:
         yield f"motors of {' and '.join(makes)} cannot share a serial line: give each make a line of its own"
     known = [motor.make for motor in joints.values() if motor.make in MOTOR_MAKES]
-    key, rate_bps = _rate(bus)
+    key, rate_bps = bus_rate(bus)
     if rate_bps <= 0:
         yield f"{key} {rate_bps}; allowed: a number above 0"
     elif known:
         yield from _load_problems(robot, name, known, list(joints))
 
 
-def _rate(bus: CanBusConfig | SerialBusConfig) -> tuple[str, int]:
+def bus_rate(bus: CanBusConfig | SerialBusConfig) -> tuple[str, int]:
     """Key and value of a bus's rate."""
     return ("bitrate_bps", bus.bitrate_bps) if isinstance(bus, CanBusConfig) else ("baud_bps", bus.baud_bps)
 
@@ -311,7 +311,7 @@ def bus_load(robot: RobotConfig, name: str) -> float:
 def _load(robot: RobotConfig, name: str, makes: Sequence[str], control_hz: float) -> float:
     bus = robot.buses[name]
     data_bps = bus.data_bitrate_bps if isinstance(bus, CanBusConfig) else 0
-    return shared_load(Counter(MOTOR_MAKES[make].cost for make in makes), control_hz, _rate(bus)[1], data_bps)
+    return shared_load(Counter(MOTOR_MAKES[make].cost for make in makes), control_hz, bus_rate(bus)[1], data_bps)
 
 
 def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: Sequence[str]) -> Iterator[str]:
@@ -322,8 +322,9 @@ def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: 
         return
     allowed = MAXIMUM_BUS_LOAD + 1e-9
     room = max(n for n in range(len(makes)) if _load(robot, name, makes[:n], robot.control_hz) <= allowed)
+    rate_bps = bus_rate(robot.buses[name])[1]
     yield (
-        f"{len(makes)} motors at {robot.control_hz:g} Hz and {_rate(robot.buses[name])[1]} bit/s load it by {load:.0%} "
+        f"{len(makes)} motors at {robot.control_hz:g} Hz and {rate_bps} bit/s load it by {load:.0%} "
         f"at worst, allowed {MAXIMUM_BUS_LOAD:.0%}: keep {room} motors here and move {', '.join(joints[room:])} to "
         f"another bus, or lower control_hz to {int(robot.control_hz * MAXIMUM_BUS_LOAD / load)}"
     )

@@ -29,7 +29,7 @@ from drivers.devices import (
     WiredMotor,
 )
 from drivers.motor_map import MotorMap
-from drivers.registry import IMU_MAKES, MOTOR_MAKES, motor_model, wiring_problems
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, bus_rate, motor_model, wiring_problems
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.errors import RefusedError
 from supervisor.core.exchange import DeviceReport
@@ -199,7 +199,29 @@ class RobotIO:
                 except StopIteration as end:
                     reports.update((report.name, report) for report in end.value)
                     probes.remove(probe)
-        return tuple(self._with_cut_off(reports[name]) for name in (*self._order.names, "imu"))
+        return tuple(self._completed(reports[name], reports) for name in (*self._order.names, "imu"))
+
+    def _completed(self, report: DeviceReport, reports: Mapping[str, DeviceReport]) -> DeviceReport:
+        """A report with what only a look at the whole robot tells."""
+        return self._with_bus_cause(self._with_cut_off(report), reports)
+
+    def _with_bus_cause(self, report: DeviceReport, reports: Mapping[str, DeviceReport]) -> DeviceReport:
+        """Where nobody on a bus answers, the bus is the cause, and not one device."""
+        neighbours = [other for other in reports.values() if other.bus == report.bus]
+        if any(other.answered for other in neighbours):
+            return report
+        statistics, bus = self.statistics()[report.bus], self._robot.buses[report.bus]
+        key, rate_bps = bus_rate(bus)
+        if statistics.is_off:
+            cause = f"{report.bus} is off: see whether its adapter is plugged in, its interface up, its wires in order"
+        elif statistics.errors or statistics.dropped:
+            cause = (
+                f"nothing readable came from {report.bus} ({statistics.errors} errors, {statistics.dropped} frames or "
+                f"bytes thrown away): its devices have another rate than {key} {rate_bps}, or the wiring is bad"
+            )
+        else:
+            cause = f"nobody answers on {report.bus}: see whether its devices have power, and the cable to the adapter"
+        return replace(report, problems=(cause, *report.problems))
 
     def _with_cut_off(self, report: DeviceReport) -> DeviceReport:
         """A motor without a command timeout of its own is accepted where something else cuts its power."""

@@ -186,3 +186,61 @@ class SimulatedSerial(_Wire):
     def close(self) -> None:
         """Drop what is queued. The device goes on without us."""
         self._to_host.clear()
+
+
+class DeafCan:
+    """A CAN bus opened at another bit rate than its devices have: nothing but error frames, both ways.
+
+    Args:
+        name: Of the bus.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.counters = BusCounters()
+
+    def send(self, frames: Sequence[Frame]) -> int:
+        """Every frame is taken, and nobody acknowledges it."""
+        self.counters.sent += len(frames)
+        self.counters.errors += len(frames)
+        return len(frames)
+
+    def receive(self, now_s: float) -> list[Frame]:  # noqa: ARG002 (the signature of a bus)
+        """Nothing is readable."""
+        return []
+
+    def close(self) -> None:
+        """Nothing is queued."""
+
+
+class GarbledSerial:
+    """A serial line opened at another baud rate than its devices have: as many bytes, but not theirs.
+
+    Args:
+        line: The line.
+    """
+
+    def __init__(self, line: SimulatedSerial) -> None:
+        self._line = line
+
+    @property
+    def counters(self) -> BusCounters:
+        """This line's counters."""
+        return self._line.counters
+
+    def write(self, data: bytes) -> int:
+        """What arrives at the devices is not what was sent."""
+        return self._line.write(_garbled(data))
+
+    def read(self, now_s: float) -> bytes:
+        """What arrives here is not what they sent."""
+        return _garbled(self._line.read(now_s))
+
+    def close(self) -> None:
+        """Drop what is queued."""
+        self._line.close()
+
+
+def _garbled(data: bytes) -> bytes:
+    """Bytes sampled at half the rate: each bit twice, and the frame cut in the middle."""
+    return bytes((byte << 1 & 0xAA | byte >> 3 & 0x55) ^ 0x5A for byte in data)

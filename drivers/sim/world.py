@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.bus import Frame
+from drivers.bus import CanBus, Frame, SerialPort
 from drivers.sim.conditions import imu_condition, motor_conditions, plant_loads, wire_faults
 from drivers.sim.fault_kinds import NO_FAULTS, POLICY_FAULTS, PROCESS_FAULTS, Fault, FaultScript
 from drivers.sim.faults import START, FaultInjector, check_faults, kinds_of
@@ -27,7 +27,7 @@ from drivers.sim.motors.makes import MOTOR_MAKES
 from drivers.sim.plant import Plant, Truth
 from drivers.sim.policy_faults import FaultyPolicy
 from drivers.sim.variation import Variation
-from drivers.sim.wire import SimulatedCan, SimulatedSerial
+from drivers.sim.wire import DeafCan, GarbledSerial, SimulatedCan, SimulatedSerial
 from supervisor.core.errors import BusError, SimulationError
 from supervisor.core.joints import Vector
 from supervisor.core.levels import Support
@@ -148,25 +148,27 @@ class SimulatedWorld:
 
     # A BusFactory and an Estimator
 
-    def open_can(self, name: str, config: CanBusConfig) -> SimulatedCan:
-        """The host's end of a CAN bus.
+    def open_can(self, name: str, config: CanBusConfig) -> CanBus:
+        """The host's end of a CAN bus. At another rate than its devices have it carries nothing but errors.
 
         Raises:
             BusError: The robot has no such bus.
         """
-        if name not in self._cans or self._robot.buses[name] != config:
+        known = self._robot.buses.get(name)
+        if name not in self._cans or not isinstance(known, CanBusConfig) or config.channel != known.channel:
             raise BusError(f"the simulated robot has no CAN bus {name!r}; it has {', '.join(self._cans)}")
-        return self._cans[name]
+        return self._cans[name] if config == known else DeafCan(name)
 
-    def open_serial(self, name: str, config: SerialBusConfig) -> SimulatedSerial:
-        """The host's end of a serial line.
+    def open_serial(self, name: str, config: SerialBusConfig) -> SerialPort:
+        """The host's end of a serial line. At another rate than its devices have it carries nothing but rubbish.
 
         Raises:
             BusError: The robot has no such line.
         """
-        if name not in self._serials or self._robot.buses[name] != config:
+        known = self._robot.buses.get(name)
+        if name not in self._serials or not isinstance(known, SerialBusConfig) or config.port != known.port:
             raise BusError(f"the simulated robot has no serial line {name!r}; it has {', '.join(self._serials)}")
-        return self._serials[name]
+        return self._serials[name] if config == known else GarbledSerial(self._serials[name])
 
     def base_velocity(self, now_s: float) -> BaseVelocity:
         """The true velocity at the inertial unit, in the base's axes."""

@@ -18,7 +18,18 @@ from drivers.can.cubemars import codec
 from drivers.can.cubemars.batch import FeedbackBatch
 from drivers.can.cubemars.tables import ATTEMPTS, REPLY_TIMEOUT_S
 from drivers.can.impedance import MitBatch, encode_mit
-from drivers.devices import FAULT, NO_TIMEOUT_PROBLEM, STATUS, TEMPERATURE, Block, Codes, WiredMotor
+from drivers.devices import (
+    FAULT,
+    NO_TIMEOUT_PROBLEM,
+    QUESTIONS,
+    SECOND_ANSWER_S,
+    STATUS,
+    TEMPERATURE,
+    Block,
+    Codes,
+    WiredMotor,
+    id_problems,
+)
 from drivers.motor_group import CanMotors, MotorProbe, Sending
 from supervisor.core.command import Drive
 from supervisor.core.exchange import DeviceReport
@@ -48,9 +59,13 @@ class CubeMarsMotors(CanMotors):
         self._words = array("q", [0] * count)
         self._states = array("q", [_UNKNOWN] * count)
         self._is_short = array("b", [0] * count)
+        self._heard = array("q", [0] * count)
+        """Answers to frames that are no commands."""
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
         self._state_view: NDArray[np.int64] = np.frombuffer(self._states, dtype=np.int64)
         self._short_view: NDArray[np.bool_] = np.frombuffer(self._is_short, dtype=np.bool_)
+        self._polls = 0
+        """Cycles in which every motor was sent a frame that is no command."""
         self._answer_means = _OFF
         """What an answer says of its motor's state, by what was sent last; UNKNOWN where it says nothing new."""
         models = [motor.model for motor in self.motors]
@@ -83,7 +98,7 @@ class CubeMarsMotors(CanMotors):
         """Take this group's feedback; identified by the master's id first, then by the motor in it and the length."""
         masters = self._slots[bus]
         words, stamps, states, short = self._words, self._stamps, self._states, self._is_short
-        means = self._answer_means
+        means, heard = self._answer_means, self._heard
         strangers: list[Frame] = []
         number = int.from_bytes
         for frame in frames:
@@ -99,6 +114,7 @@ class CubeMarsMotors(CanMotors):
             stamps[slot] = frame[4]
             if means:
                 states[slot] = means
+                heard[slot] += 1
         counters = self._buses[bus].counters
         accepted = len(frames) - len(strangers)
         if accepted:
@@ -125,6 +141,7 @@ class CubeMarsMotors(CanMotors):
         """Send one frame to every motor. A command that cannot be encoded is not sent, and counted as an error."""
         if drive is not Drive.COMMAND:
             self._answer_means = _ON if drive is Drive.ENABLE else _OFF
+            self._polls += 1
             self._send(self._fixed[drive])
             return
         self._answer_means = _UNKNOWN
@@ -140,16 +157,19 @@ class CubeMarsMotors(CanMotors):
             bus.counters.expected += bus.send(frames)
 
     def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:  # noqa: ARG002 (none can be set)
+        began_s = now_s
+        problems: list[str] = []
         now_s = yield from self._poll(slot, now_s)
-        return now_s, self._report(slot, now_s)
+        if self._stamps[slot] > began_s:
+            now_s = yield from self._count_answers(slot, problems, now_s)
+        return now_s, self._report(slot, self._stamps[slot] > began_s, problems)
 
     def _poll(self, slot: int, began_s: float) -> Generator[None, float, float]:
         """Take one motor out of motor mode until it answers, at most a few times."""
         config = self.motors[slot].config
         now_s = began_s
         for _ in range(ATTEMPTS):
-            bus = self._buses[config.bus]
-            bus.counters.expected += bus.send((Frame(config.id, codec.EXIT_MOTOR_MODE),))
+            self.send_one(slot, Frame(config.id, codec.EXIT_MOTOR_MODE))
             deadline_s = now_s + REPLY_TIMEOUT_S
             while self._stamps[slot] <= began_s and now_s < deadline_s:
                 now_s = yield
@@ -157,11 +177,23 @@ class CubeMarsMotors(CanMotors):
                 break
         return now_s
 
-    def _report(self, slot: int, now_s: float) -> DeviceReport:
+    def _count_answers(self, slot: int, problems: list[str], now_s: float) -> Generator[None, float, float]:
+        """Poll a few times: two motors with one id both answer. What the control loop asks meanwhile counts too."""
+        config = self.motors[slot].config
+        asked, answers = self._polls, self._heard[slot]
+        for _ in range(QUESTIONS):
+            self.send_one(slot, Frame(config.id, codec.EXIT_MOTOR_MODE))
+            deadline_s = now_s + SECOND_ANSWER_S
+            while now_s < deadline_s:
+                now_s = yield
+        problems += id_problems(config.id, QUESTIONS + self._polls - asked, self._heard[slot] - answers)
+        return now_s
+
+    def _report(self, slot: int, has_answered: bool, problems: list[str]) -> DeviceReport:
         motor = self.motors[slot]
         config, model = motor.config, motor.model
         facts: dict[str, float | str] = {"make": config.make, "model": config.model}
-        if now_s - self._stamps[slot] > REPLY_TIMEOUT_S:
+        if not has_answered:
             problem = (
                 f"motor {config.id} on {config.bus} does not answer {ATTEMPTS} polls: check power, cable, termination, "
                 f"bit rate, that its id is {config.id} and its master's {config.feedback_id}, and that it is in MIT "
@@ -173,7 +205,6 @@ class CubeMarsMotors(CanMotors):
         facts["position_rad"] = round(feedback.position_rad, 4)
         facts["temperature_degc"] = feedback.temperature_degc
         facts["ranges"] = "as in the table for this model; they cannot be read over CAN"
-        problems: list[str] = []
         if feedback.error_code:
             problems.append(f"reports fault {codec.error_name(feedback.error_code)}: find the cause, then power-cycle")
         if self._is_short[slot]:

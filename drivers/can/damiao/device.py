@@ -114,6 +114,7 @@ class DamiaoMotors(CanMotors):
             reply = codec.match_register_reply(frame.data, identifier, request.operation, request.register)
             if reply is not None:
                 request.value = reply.value
+                request.answers += 1
                 found = True
         if pending:
             self._requests[slot] = pending

@@ -30,7 +30,7 @@ from drivers.can.damiao.tables import (
     STATUS_ENABLED,
     TIMEOUT_COUNT_S,
 )
-from drivers.devices import WiredMotor
+from drivers.devices import QUESTIONS, SECOND_ANSWER_S, WiredMotor, id_problems
 from supervisor.core.exchange import DeviceReport
 
 RANGE_TOLERANCE = 1e-4
@@ -44,15 +44,17 @@ class Request:
         operation, register: What was asked.
         sent_s: When.
         value: The answer, None until it arrives.
+        answers: How many came.
     """
 
-    __slots__ = ("operation", "register", "sent_s", "value")
+    __slots__ = ("answers", "operation", "register", "sent_s", "value")
 
     def __init__(self, operation: int, register: int, sent_s: float) -> None:
         self.operation = operation
         self.register = register
         self.sent_s = sent_s
         self.value: int | float | None = None
+        self.answers = 0
 
 
 class MotorLine(Protocol):
@@ -145,6 +147,7 @@ def probe_motor(line: MotorLine, timeout_s: float, now_s: float) -> Generator[No
     facts["rotor_degc"] = feedback.rotor_degc
     if feedback.status_code not in (STATUS_DISABLED, STATUS_ENABLED):
         problems.append(f"reports fault {facts['status']}: find the cause, then clear it")
+    now_s = yield from _count_answers(line, problems, now_s)
     now_s = yield from _compare_identity(line, facts, problems, now_s)
     if feedback.status_code == STATUS_ENABLED:
         problems.append("is enabled: its control mode and timeout may only be set while disabled")
@@ -152,6 +155,19 @@ def probe_motor(line: MotorLine, timeout_s: float, now_s: float) -> Generator[No
         now_s = yield from _set_mode(line, facts, problems, now_s)
         now_s = yield from _set_timeout(line, timeout_s, facts, problems, now_s)
     return now_s, DeviceReport(motor.joint, config.bus, True, tuple(problems), facts)
+
+
+def _count_answers(line: MotorLine, problems: list[str], now_s: float) -> Waiting:
+    """Read one register a few times: two motors with one id both answer, each time."""
+    answers = 0
+    for _ in range(QUESTIONS):
+        request = line.ask(codec.make_register_read(line.motor.config.id, REGISTER_MOTOR_ID), now_s)
+        deadline_s = now_s + SECOND_ANSWER_S
+        while now_s < deadline_s:
+            now_s = yield
+        answers += request.answers
+    problems += id_problems(line.motor.config.id, QUESTIONS, answers)
+    return now_s
 
 
 def _compare_identity(line: MotorLine, facts: dict[str, float | str], problems: list[str], now_s: float) -> Waiting:

@@ -84,6 +84,7 @@ class MyActuatorMotors(CanMotors):
         self._errors = array("q", [0] * count)
         self._is_motion = array("b", [0] * count)
         self._timeout_counts: list[int | None] = [None] * count
+        self._shutdowns, self._shutdowns_answered = 0, [0] * count
         self._word_view: NDArray[np.int64] = np.frombuffer(self._words, dtype=np.int64)
         self._state_view: NDArray[np.int64] = np.frombuffer(self._states, dtype=np.int64)
         self._error_view: NDArray[np.int64] = np.frombuffer(self._errors, dtype=np.int64)
@@ -164,6 +165,7 @@ class MyActuatorMotors(CanMotors):
         elif isinstance(reply, codec.Acknowledged):
             if reply.command == Command.SHUTDOWN:
                 self._states[slot] = _OFF
+                self._shutdowns_answered[slot] += 1
             elif reply.command == Command.SET_TIMEOUT:
                 self._timeout_counts[slot] = reply.value
         return True
@@ -192,7 +194,9 @@ class MyActuatorMotors(CanMotors):
             self._clear_faults()
         else:
             turns = _TURNS[drive]
-            self._send(self._requests[turns[self._turn % len(turns)]])
+            request = turns[self._turn % len(turns)]
+            self._shutdowns += request is Command.SHUTDOWN
+            self._send(self._requests[request])
 
     def _command(self, command: Block) -> None:
         """A motion command for every motor, and a look at the errors of one per bus."""
@@ -235,6 +239,10 @@ class MyActuatorMotors(CanMotors):
         position_rad, _, _, temperature_degc = self._read[:, slot].tolist()
         return self._stamps[slot], position_rad, temperature_degc, self._errors[slot]
 
+    def shutdowns(self, slot: int) -> tuple[int, int]:
+        """How often all motors were told to go off by the control loop, and how often one has acknowledged it."""
+        return self._shutdowns, self._shutdowns_answered[slot]
+
     def forget_timeout(self, slot: int) -> None:
         """Wait for a new acknowledgement of a timeout."""
         self._timeout_counts[slot] = None
@@ -259,6 +267,9 @@ class _Line:
 
     def newest(self) -> tuple[float, float, float, int]:
         return self._group.newest(self._slot)
+
+    def shutdowns(self) -> tuple[int, int]:
+        return self._group.shutdowns(self._slot)
 
     def forget_timeout(self) -> None:
         self._group.forget_timeout(self._slot)

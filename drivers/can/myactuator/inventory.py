@@ -18,7 +18,7 @@ from drivers.can.myactuator.tables import (
     TIMED_OUT_FAULT,
     Command,
 )
-from drivers.devices import WiredMotor
+from drivers.devices import QUESTIONS, SECOND_ANSWER_S, WiredMotor, id_problems
 from supervisor.core.exchange import DeviceReport
 
 
@@ -36,6 +36,10 @@ class MotorLine(Protocol):
 
     def newest(self) -> tuple[float, float, float, int]:
         """Arrival and value (rad) of its newest position, its temperature (degC) and its fault code."""
+        ...
+
+    def shutdowns(self) -> tuple[int, int]:
+        """How often the control loop told it to go off, and how often it has acknowledged that."""
         ...
 
     def forget_timeout(self) -> None:
@@ -79,6 +83,7 @@ def probe_motor(line: MotorLine, timeout_s: float, now_s: float) -> Generator[No
     if fault & ~TIMED_OUT_FAULT:
         names = ", ".join(codec.error_names(fault & ~TIMED_OUT_FAULT))
         problems.append(f"reports {names}: find the cause, then clear it")
+    now_s = yield from _count_answers(line, problems, now_s)
     now_s = yield from _set_timeout(line, timeout_s, facts, problems, now_s)
     return now_s, DeviceReport(line.motor.joint, config.bus, True, tuple(problems), facts)
 
@@ -97,6 +102,20 @@ def _read(line: MotorLine, now_s: float) -> Generator[None, float, float]:
             now_s = yield
         if _is_read(line, sent_s):
             break
+    return now_s
+
+
+def _count_answers(line: MotorLine, problems: list[str], now_s: float) -> Generator[None, float, float]:
+    """Tell it to go off a few times: two motors with one id both acknowledge. The control loop's own count too."""
+    identifier = line.motor.config.id
+    asked, answers = line.shutdowns()
+    for _ in range(QUESTIONS):
+        line.send(codec.make_request(identifier, Command.SHUTDOWN))
+        deadline_s = now_s + SECOND_ANSWER_S
+        while now_s < deadline_s:
+            now_s = yield
+    asked_now, answers_now = line.shutdowns()
+    problems += id_problems(identifier, QUESTIONS + asked_now - asked, answers_now - answers)
     return now_s
 
 

@@ -170,7 +170,8 @@ def _identify(line: MotorLine, dialect: Dialect, facts: Facts, problems: list[st
     now_s = yield from _await(line, codec.make_get_id(identifier), lambda: bool(answers.unique_ids), now_s)
     facts["unique_id"] = ", ".join(sorted(uid.hex() for uid in answers.unique_ids)) or "unknown"
     if len(answers.unique_ids) > 1:
-        problems.append(f"{len(answers.unique_ids)} motors answer under id {identifier}: give each its own")
+        found = ", ".join(sorted(uid.hex() for uid in answers.unique_ids))
+        problems.append(f"more than one motor answers under id {identifier} ({found}): give each an id of its own")
     if dialect.has_version:
         now_s = yield from _await(line, codec.make_version_request(identifier), lambda: bool(answers.version), now_s)
         facts["firmware"] = answers.version or "unknown"

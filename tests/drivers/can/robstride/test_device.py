@@ -237,7 +237,7 @@ def test_a_silent_motor_is_named(rig: Rig) -> None:
 
 def test_two_motors_under_one_id_are_named(rig: Rig) -> None:
     rig.fakes[0].unique_ids.append(b"another1")
-    assert "2 motors answer under id 1" in problems_of(rig)
+    assert "more than one motor answers under id 1" in problems_of(rig)
 
 
 def test_a_fault_is_named(rig: Rig) -> None:
