@@ -157,7 +157,8 @@ and other contents behind a right checksum. Streams are fed as they come, one un
 - **exceptions**: anything else that was raised, warnings included.
 - **hangs**: batches of 512 that took more than 2 s; parsers that kept more than one unfinished frame, or that did not
   find a good frame any more.
-- **false feedback**: what was accepted and is not sound; a motor that never spoke and has values.
+- **false feedback**: what was accepted and is not sound; a motor that never spoke and has values, or is reported by the
+  inventory, which runs in step with the inputs in the rows of that name.
 - **collisions**: damaged frames that are right all the same: by chance, or because the damage undid what is wrong in a
   vector on purpose. An 8-bit sum lets one damaged frame in 256 through, so whoever asks also compares identifier and
   size, and the units check what can be checked (the length of a quaternion).

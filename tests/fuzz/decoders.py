@@ -336,6 +336,14 @@ def decoders() -> list[Target]:
         of("canopen SDO, EMCY, NMT, PDO", ("canopen_cia402",), decode_canopen, is_canopen, CANOPEN_COVERS),
         of("canopen SDO number", (), decode_sdo_number, is_number, (canopen.decode_sdo_reply,), FrameSource(sdos)),
         of(
+            "canopen segment",
+            (),
+            lambda frame: canopen.decode_segment(frame.data),
+            lambda frame, part: len(frame.data) == 8 and frame.data[0] < 0x20 and len(part.data) <= 7,
+            (canopen.decode_segment,),
+            FrameSource([*sdos, Frame(0x581, bytes.fromhex("0048656c6c6f2121")), Frame(0x581, b"\x1b" + bytes(7))]),
+        ),
+        of(
             "moteus reply",
             ("moteus",),
             decode_moteus,

@@ -18,13 +18,16 @@ from tests.drivers.fake_devices import MemoryPort
 from tests.fuzz import inputs
 from tests.fuzz.framings import FRAMINGS_OF_IMUS, FRAMINGS_OF_SERVOS, Framing
 from tests.fuzz.inputs import ByteSource, FrameSource
-from tests.fuzz.subjects import TAIL_BYTES, FakeCan, GroupSubject, ImuSubject, Subject
+from tests.fuzz.subjects import TAIL_BYTES, FakeCan, GroupSubject, ImuSubject, InventorySubject, Subject
 from tests.fuzz.target import Target
 
 COUNT = 3
 BUS = "bus0"
 LIVES = 64
 """Inputs for one group, so that motors which were never heard are looked at again and again."""
+
+INVENTORY_LIVES = 16_384
+"""An inventory of three silent motors takes hundreds of cycles."""
 
 LEVEL = (1.0, 0.0, 0.0, 0.0)
 DRIVE = DriveConfig(10.0, 20.0, 6.0, 4096, 0.05, 1.0)
@@ -61,6 +64,10 @@ def _robstride(frame: Frame, motor: MotorConfig) -> bool:
     return is_its and len(frame.data) == 8 and frame.data[:3] != b"\x00\xc4\x56"
 
 
+def _robstride_answer(frame: Frame, motor: MotorConfig) -> bool:
+    return frame.is_extended and frame.arbitration_id >> 8 & 0xFF == motor.id and len(frame.data) == 8
+
+
 def _odrive(frame: Frame, motor: MotorConfig) -> bool:
     return _is_classic(frame) and frame.arbitration_id >> 5 == motor.id
 
@@ -84,7 +91,10 @@ RULES: Mapping[str, Rule] = {
     "moteus": _moteus,
     "canopen": _canopen,
 }
-"""Which frames are a message of a motor, from the sheets."""
+"""Which frames are feedback of a motor, from the sheets."""
+
+ANSWERS: Mapping[str, Rule] = {**RULES, "robstride": _robstride_answer, "cybergear": _robstride_answer}
+"""Which frames are any message of a motor."""
 
 
 def motors_of(name: str, make: MotorMake) -> list[WiredMotor]:
@@ -121,8 +131,8 @@ def _readdressed(frame: Frame, motor: MotorConfig) -> list[Frame]:
     return [frame._replace(arbitration_id=number & 0x1FFFFFFF, data=data) for number in ids for data in datas]
 
 
-def can_target(name: str, make: MotorMake) -> Target:
-    """One row of a make on CAN."""
+def can_targets(name: str, make: MotorMake) -> list[Target]:
+    """Feedback and inventory of a make on CAN."""
     motors = motors_of(name, make)
     configs = [motor.config for motor in motors]
     rule = RULES.get(name, lambda frame, _: True)
@@ -132,19 +142,28 @@ def can_target(name: str, make: MotorMake) -> Target:
     good = list(dict.fromkeys((frame.arbitration_id, frame.is_extended) for frame in own or near))
     source = FrameSource((*(own or near), *corpus), good, is_fd=make.needs_fd)
 
-    def senders(frame: Frame) -> set[int]:
+    def senders(frame: Frame, rules: Mapping[str, Rule]) -> set[int]:
+        rule = rules.get(name, lambda frame, _: True)
         return {slot for slot, config in enumerate(configs) if rule(frame, config)}
 
-    def subject() -> Subject:
+    def wired() -> tuple[Any, FakeCan, Callable[[Frame, float], None]]:
         bus = FakeCan()
         group: Any = make.make(motors, {BUS: bus})
+        return group, bus, lambda frame, now_s: group.take(BUS, [Frame(*frame[:4], now_s)])
 
-        def deliver(frame: Frame, now_s: float) -> None:
-            group.take(BUS, [Frame(*frame[:4], now_s)])
+    def feedback() -> Subject:
+        group, bus, deliver = wired()
+        return GroupSubject(group, configs, bus.counters, deliver, partial(senders, rules=RULES))
 
-        return GroupSubject(group, configs, bus.counters, deliver, senders)
+    def inventory() -> Subject:
+        group, _, deliver = wired()
+        joints = [motor.joint for motor in motors]
+        return InventorySubject(group, joints, deliver, partial(senders, rules=ANSWERS))
 
-    return Target(f"{name} motors", source, subject, lives=LIVES)
+    return [
+        Target(f"{name} motors", source, feedback, lives=LIVES),
+        Target(f"{name} inventory", source, inventory, lives=INVENTORY_LIVES),
+    ]
 
 
 class FakeLine(MemoryPort):
@@ -162,23 +181,25 @@ def _servo_messages(layout: Framing, name: str, configs: Sequence[MotorConfig]) 
     head = len(layout.heads[0])
     made: list[bytes] = []
     for frame in frames:
+        answers: list[bytes] = []
         for config in configs:
             readdressed = bytearray(frame)
             readdressed[head] = frame[head] & 0xF0 | config.id if name == "unitree" else config.id
-            made.append(layout.seal(bytes(readdressed)))
+            answers.append(layout.seal(bytes(readdressed)))
+        # One after the other, and all of them at once.
+        made += (*answers, b"".join(answers))
     return [*dict.fromkeys(made), *corpus]
 
 
-def serial_target(name: str, make: MotorMake) -> Target:
-    """One row of a make on a serial line: it hears packets with the right checksum only, after it has asked."""
+def serial_targets(name: str, make: MotorMake) -> list[Target]:
+    """Feedback and inventory of a make on a serial line: it hears packets with the right checksum only."""
     motors = motors_of(name, make)
     configs = [motor.config for motor in motors]
     layouts = FRAMINGS_OF_SERVOS[name]
     layout = layouts[0]
-    head = len(layout.heads[0])
     source = ByteSource(_servo_messages(layout, name, configs), layouts)
 
-    def subject() -> Subject:
+    def wired() -> tuple[Any, FakeLine, Callable[[bytes, float], None], Callable[[bytes], set[int]]]:
         port = FakeLine()
         group: Any = make.make(motors, {BUS: port})
         tail = [b""]
@@ -187,18 +208,32 @@ def serial_target(name: str, make: MotorMake) -> Target:
             port.pending = data
             tail[0] = (tail[0] + data)[-TAIL_BYTES:]
             group.receive(now_s)
-            group.write(Drive.POLL, _NO_COMMAND)
 
         def senders(data: bytes) -> set[int]:
             # An answer may have waited in one that was longer by damage.
-            sound = set(layout.sound_frames(tail[0], max(len(tail[0]) - len(data) - layout.longest, 0)))
-            mask = 0x0F if name == "unitree" else 0xFF
-            ids = {frame[head] & mask for frame in sound}
+            sound = layout.sound_frames(tail[0], max(len(tail[0]) - len(data) - layout.longest, 0))
+            ids = {frame[len(layout.heads[0])] & (0x0F if name == "unitree" else 0xFF) for frame in sound}
             return {slot for slot, config in enumerate(configs) if config.id in ids or ALL_SERVOS in ids}
 
-        return GroupSubject(group, configs, port.counters, deliver, senders)
+        return group, port, deliver, senders
 
-    return Target(f"{name} motors", source, subject, lives=LIVES)
+    def feedback() -> Subject:
+        group, port, deliver, senders = wired()
+
+        def cycle(data: bytes, now_s: float) -> None:
+            deliver(data, now_s)
+            group.write(Drive.POLL, _NO_COMMAND)
+
+        return GroupSubject(group, configs, port.counters, cycle, senders)
+
+    def inventory() -> Subject:
+        group, _, deliver, senders = wired()
+        return InventorySubject(group, [motor.joint for motor in motors], deliver, senders)
+
+    return [
+        Target(f"{name} motors", source, feedback, lives=LIVES),
+        Target(f"{name} inventory", source, inventory, lives=INVENTORY_LIVES),
+    ]
 
 
 def imu_targets() -> list[Target]:
@@ -233,7 +268,7 @@ def _imu_messages(name: str) -> list[bytes]:
 
 def devices() -> list[Target]:
     """Every make of the registry."""
-    makes = [
-        (serial_target if make.bus_kind == "serial" else can_target)(name, make) for name, make in MOTOR_MAKES.items()
-    ]
+    makes: list[Target] = []
+    for name, make in MOTOR_MAKES.items():
+        makes += (serial_targets if make.bus_kind == "serial" else can_targets)(name, make)
     return [*makes, *imu_targets()]

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from drivers.can.slcan import codec as slcan
 from drivers.can.slcan.tables import MAXIMUM_LINE_BYTES
 from drivers.imu.bno08x_rvc import codec as rvc
@@ -18,7 +16,6 @@ from drivers.imu.witmotion import codec as witmotion
 from drivers.imu.xsens_xbus import codec as xsens
 from drivers.serial import framing
 from drivers.serial.dynamixel import codec as dynamixel
-from drivers.serial.dynamixel.batch import MotionBatch
 from drivers.serial.feetech import codec as feetech
 from drivers.serial.lx16a import codec as lx16a
 from drivers.serial.unitree import codec as unitree
@@ -26,13 +23,8 @@ from supervisor.core.errors import FrameError
 from tests.fuzz import framings, inputs
 from tests.fuzz.framings import Framing
 from tests.fuzz.inputs import ByteSource
-from tests.fuzz.subjects import TAIL_BYTES, DecoderSubject, StreamSubject, Subject
-from tests.fuzz.tally import Tally
+from tests.fuzz.subjects import DecoderSubject, StreamSubject, Subject
 from tests.fuzz.target import Target
-
-SERVO_IDS = (1, 2, 3)
-ALERT_BIT = 0x80
-DYNAMIXEL_ALL = 0xFE
 
 
 def present(*raws: bytes) -> Callable[[bytes], list[bytes]]:
@@ -423,59 +415,6 @@ def hipnuc_packets(payloads: Sequence[bytes]) -> list[Target]:
     return [alone(f"hipnuc {name}", payloads, (), call, is_sound, covered) for name, call, is_sound, covered in rows]
 
 
-class MotionSubject(Subject):
-    """Many Dynamixel servos behind one read: the values of a servo change only with a sound answer of it."""
-
-    def __init__(self) -> None:
-        self._batch = MotionBatch(SERVO_IDS, (0.00269,) * len(SERVO_IDS))
-        self._tail = b""
-
-    def take(self, item: bytes, known: set[bytes], tally: Tally) -> None:
-        """Take one reading of the port."""
-        batch = self._batch
-        before = batch.values.copy(), batch.answers.copy()
-        # An answer may have waited in one that was longer by damage, and is found when that ends.
-        waiting = batch.parser.unfinished_bytes
-        batch.take(item)
-        tail = (self._tail + item)[-TAIL_BYTES:]
-        self._tail = tail
-        if (batch.answers == before[1]).all():
-            if not np.array_equal(batch.values, before[0], equal_nan=True):
-                tally.believed(item, f"values {batch.values.tolist()} without an answer")
-            return
-        sound = set(framings.DYNAMIXEL.sound_frames(tail, max(len(tail) - len(item) - waiting, 0)))
-        for index, servo_id in enumerate(SERVO_IDS):
-            if batch.answers[index] == before[1][index]:
-                continue
-            tally.accepted += 1
-            frames = [frame for frame in sound if frame[4] in (servo_id, DYNAMIXEL_ALL) and frame[7] == 0x55]
-            if not frames:
-                tally.believed(item, f"of servo {servo_id}, now {batch.values[:, index].tolist()}")
-            else:
-                tally.collisions += known.isdisjoint(frames)
-
-    def finish(self, tally: Tally) -> None:
-        """Count what was thrown away."""
-        parser = self._batch.parser
-        tally.rejected["strangers"] += self._batch.strangers
-        tally.rejected["dropped bytes"] += parser.dropped_bytes
-
-
-def servo_motion() -> Target:
-    """The fast way through a whole answer of all servos, and the parser where it is not as usual."""
-    content = (bytes(10), bytes(range(10)), b"\xff\xff\xfd" * 3 + b"\x00", b"\xff" * 10)
-    rounds = [
-        b"".join(dynamixel_packet(i, bytes((0x55, error)) + data.replace(b"\xff\xff\xfd", b"\xff\xff\xfd\xfd"))
-                 for i in SERVO_IDS)
-        for data in content
-        for error in (0, ALERT_BIT, 1)
-    ]  # fmt: skip
-    fast = dynamixel_packet(DYNAMIXEL_ALL, b"\x55" + b"\0\0".join(bytes((0, i)) + bytes(10) for i in SERVO_IDS))
-    source = ByteSource([*rounds, *rounds, fast, *inputs.messages("dynamixel2")], (framings.DYNAMIXEL,))
-    # Whatever is unfinished keeps the fast way closed.
-    return Target("dynamixel motion of all servos", source, MotionSubject, (MotionBatch,), lives=8)
-
-
 def streams() -> list[Target]:
     """Every row of this file."""
-    return [*servo_streams(), servo_motion(), *imu_streams(), *decoders_alone()]
+    return [*servo_streams(), *imu_streams(), *decoders_alone()]

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from drivers.bus import BusCounters, Frame
-from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Imu
+from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Imu, Probe
 from supervisor.core.command import Drive
 from supervisor.core.errors import FrameError
+from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import MotorConfig
 from supervisor.core.state import NEVER_S, MotorStatus
 from tests.drivers.fake_devices import MemoryPort
@@ -26,6 +27,9 @@ TAIL_BYTES = 4096
 
 CHECK_EVERY = 256
 """Inputs after which a stream parser must show that it still finds a good frame."""
+
+MOST_STEPS = 20_000
+"""Cycles that an inventory may take, at 2 ms: many times what three silent motors need."""
 
 _STATUSES = frozenset(map(int, MotorStatus))
 
@@ -262,6 +266,84 @@ class GroupSubject(Subject):
                 tally.rejected[name] += count
 
 
+class Inventory:
+    """Runs inventories again and again, in step with the inputs.
+
+    Args:
+        probes: Begins all inventories of one device.
+        heard: Devices of which something was heard since they began, by the name in their reports.
+    """
+
+    def __init__(self, probes: Callable[[], list[Probe]], heard: set[str]) -> None:
+        self._begin = probes
+        self._heard = heard
+        self._running: list[Probe] = []
+        self._steps = 0
+
+    def step(self, now_s: float, item: Any, tally: Tally) -> None:
+        """Resume every inventory, and judge the reports of those that end."""
+        if not self._running:
+            self._heard.clear()
+            self._running = self._begin()
+            self._steps = 0
+            for probe in self._running:
+                next(probe)
+        self._steps += 1
+        going: list[Probe] = []
+        for probe in self._running:
+            try:
+                probe.send(now_s)
+                going.append(probe)
+            except StopIteration as end:
+                self._judge(end.value, item, tally)
+        self._running = going
+        if self._steps == MOST_STEPS:
+            tally.hung(item, f"an inventory of more than {MOST_STEPS} cycles")
+            self._running = []
+
+    def _judge(self, reports: Sequence[DeviceReport], item: Any, tally: Tally) -> None:
+        for report in reports:
+            tally.rejected["reports with a problem"] += bool(report.problems)
+            if not report.answered:
+                tally.rejected["reports without an answer"] += 1
+            elif report.name in self._heard:
+                tally.accepted += 1
+            else:
+                tally.believed(item, f"{report}, and nothing was heard of it")
+
+
+class InventorySubject(Subject):
+    """The inventory of all motors of one make, while other bytes arrive than it asks for.
+
+    Args:
+        group: The device.
+        joints: Names of its motors.
+        deliver: Hands one input to the group at a time.
+        senders: Motors, by place, of which an input can hold a sound message.
+    """
+
+    def __init__(
+        self,
+        group: Any,
+        joints: Sequence[str],
+        deliver: Callable[[Any, float], None],
+        senders: Callable[[Any], set[int]],
+    ) -> None:
+        self._joints = tuple(joints)
+        self._deliver = deliver
+        self._senders = senders
+        self._heard: set[str] = set()
+        self._inventory = Inventory(lambda: group.probes(0.1), self._heard)
+        self._now_s = 1.0
+
+    def take(self, item: Any, known: set[bytes], tally: Tally) -> None:
+        """One cycle: an input arrives, and the inventory goes on."""
+        self._now_s += 0.002
+        self._deliver(item, self._now_s)
+        self._heard |= {self._joints[slot] for slot in self._senders(item)}
+        self._inventory.step(self._now_s, item, tally)
+
+
 class ImuSubject(Subject):
     """One inertial unit on a port.
 
@@ -277,9 +359,12 @@ class ImuSubject(Subject):
         self._tail = b""
         self._sequence = 0
         self._now_s = 1.0
+        self._heard: set[str] = set()
+        self._inventory = Inventory(lambda: [self._imu.probe()], self._heard)
+        self._reports = Tally()
 
     def take(self, item: bytes, known: set[bytes], tally: Tally) -> None:
-        """Let one input arrive, and see whether the reading changed."""
+        """Let one input arrive, and see whether the reading changed and what the inventory says."""
         self._now_s += 0.002
         self._port.pending = item
         # A frame may have waited in one that was longer by damage, and is found when that ends.
@@ -288,6 +373,9 @@ class ImuSubject(Subject):
         tail = (self._tail + item)[-TAIL_BYTES:]
         self._tail = tail
         taken = reading.sequence - self._sequence
+        if taken:
+            self._heard.add("imu")
+        self._inventory.step(self._now_s, item, self._reports)
         if not taken:
             if reading.sequence == 0 and not np.isnan(reading.gravity_in_base).all():
                 tally.believed(item, f"{reading} before the first sample")
@@ -302,6 +390,10 @@ class ImuSubject(Subject):
             tally.collisions += 1
 
     def finish(self, tally: Tally) -> None:
-        """Count what the unit has thrown away."""
+        """Count what the unit has thrown away, and inventories that believed too much."""
+        tally.rejected["reports with a problem"] += self._reports.rejected["reports with a problem"]
+        tally.false_feedback += self._reports.false_feedback
+        tally.hangs += self._reports.hangs
+        tally.samples += self._reports.samples
         if self._port.counters.dropped:
             tally.rejected["bytes dropped"] += self._port.counters.dropped

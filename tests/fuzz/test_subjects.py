@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,24 +12,23 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.damiao.device import DamiaoMotors
-from drivers.devices import POSITION, STAMP, STATUS, Block, Codes, WiredMotor
+from drivers.devices import POSITION, STAMP, STATUS, Block, Codes, Probe, WiredMotor
 from drivers.imu.hipnuc.codec import FrameParser
 from drivers.imu.hipnuc.device import HipnucImu
 from drivers.registry import MOTOR_MAKES
-from drivers.serial.dynamixel.batch import MotionBatch
 from drivers.serial.framing import SummedParser
 from drivers.serial.lx16a import codec as lx16a
 from drivers.serial.lx16a.tables import READ_POSITION
 from supervisor.core.command import Drive
+from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import ImuConfig
 from supervisor.core.state import NEVER_S, MotorStatus
 from tests.drivers.fake_devices import MemoryPort
-from tests.fuzz import inputs
+from tests.fuzz import inputs, subjects
 from tests.fuzz.campaign import BATCH, try_target
-from tests.fuzz.devices import LEVEL, can_target, serial_target
+from tests.fuzz.devices import LEVEL, can_targets, serial_targets
 from tests.fuzz.framings import HIPNUC
 from tests.fuzz.inputs import ByteSource
-from tests.fuzz.streams import servo_motion
 from tests.fuzz.subjects import ImuSubject
 from tests.fuzz.tally import Tally
 from tests.fuzz.target import Target
@@ -68,11 +68,11 @@ class InventsStatuses(DamiaoMotors):
 
 @pytest.mark.parametrize("group", [TakesBothKinds, TakesAnyLength, KnowsTheSilent, InventsStatuses])
 def test_a_group_that_believes_what_it_should_not_is_found(group: type[DamiaoMotors]) -> None:
-    assert try_target(can_target("damiao", replace(DAMIAO, make=group)), 8 * BATCH).false_feedback > 10
+    assert try_target(can_targets("damiao", replace(DAMIAO, make=group))[0], 8 * BATCH).false_feedback > 10
 
 
 def test_a_make_without_a_rule_of_its_own_is_tried_all_the_same() -> None:
-    tally = try_target(can_target("new make", replace(DAMIAO, make=TakesBothKinds)), BATCH)
+    tally = try_target(can_targets("new make", replace(DAMIAO, make=TakesBothKinds))[0], BATCH)
     assert tally.inputs == BATCH
     assert not tally.defects
 
@@ -122,7 +122,8 @@ class CarelessServos(FakeServos):
 
 
 def servos(group: type[FakeServos]) -> Target:
-    return serial_target("lx16a", replace(DAMIAO, make=group, bus_kind="serial", feedback_id_range=(0, 0)))  # type: ignore[arg-type]
+    make = replace(DAMIAO, make=group, bus_kind="serial", feedback_id_range=(0, 0))  # type: ignore[arg-type]
+    return serial_targets("lx16a", make)[0]
 
 
 def test_a_group_on_a_serial_line_is_tried() -> None:
@@ -134,6 +135,53 @@ def test_a_group_on_a_serial_line_is_tried() -> None:
 def test_a_group_on_a_serial_line_that_believes_a_wrong_checksum_is_found() -> None:
     tally = try_target(servos(CarelessServos), 4 * BATCH)
     assert tally.false_feedback > 5
+
+
+class AlwaysThere(DamiaoMotors):
+    """Reports motors that never answered."""
+
+    def probes(self, timeout_s: float) -> list[Probe]:
+        return [self.report()]
+
+    def report(self) -> Probe:
+        yield
+        return (DeviceReport("joint0", "bus0", True, (), {}),)
+
+
+class NeverDone(DamiaoMotors):
+    """Goes on asking for ever."""
+
+    def probes(self, timeout_s: float) -> list[Probe]:
+        return [self.ask()]
+
+    def ask(self) -> Probe:
+        while True:
+            yield
+
+
+class Choking(DamiaoMotors):
+    """Takes whatever comes for an answer."""
+
+    def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
+        self.last = struct.unpack("<d", frames[0].data)
+        return super().take(bus, frames)
+
+
+def try_inventory(group: type[DamiaoMotors], count: int) -> Tally:
+    return try_target(can_targets("damiao", replace(DAMIAO, make=group))[1], count)
+
+
+def test_an_inventory_that_reports_who_was_not_heard_is_found() -> None:
+    assert try_inventory(AlwaysThere, BATCH).false_feedback > 10
+
+
+def test_an_inventory_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subjects, "MOST_STEPS", 100)
+    assert try_inventory(NeverDone, BATCH).hangs == 5
+
+
+def test_an_inventory_that_raises_is_found() -> None:
+    assert try_inventory(Choking, BATCH).exceptions > 10
 
 
 def test_a_unit_that_believes_a_wrong_checksum_is_found() -> None:
@@ -151,16 +199,6 @@ def test_a_unit_that_believes_a_wrong_checksum_is_found() -> None:
     tally = try_target(Target("believing", source, lambda: ImuSubject(make, (HIPNUC,))), 2 * BATCH)
     assert tally.false_feedback > 10
     assert not tally.exceptions
-
-
-def test_servos_that_answer_out_of_nothing_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def take(batch: MotionBatch, data: bytes) -> int:
-        batch.values[:] = 0.0
-        batch.answers += 1
-        return 3
-
-    monkeypatch.setattr(MotionBatch, "take", take)
-    assert try_target(servo_motion(), BATCH).false_feedback > 10
 
 
 def test_samples_can_be_tried_again_and_are_few() -> None:
