@@ -16,9 +16,10 @@ from supervisor.core.command import Drive
 from supervisor.core.robot import DriveConfig, ImuConfig, MotorConfig
 from tests.drivers.fake_devices import MemoryPort
 from tests.fuzz import inputs
+from tests.fuzz.device_subjects import FakeCan, GroupSubject, ImuSubject, InventorySubject
 from tests.fuzz.framings import FRAMINGS_OF_IMUS, FRAMINGS_OF_SERVOS, Framing
 from tests.fuzz.inputs import ByteSource, FrameSource
-from tests.fuzz.subjects import TAIL_BYTES, FakeCan, GroupSubject, ImuSubject, InventorySubject, Subject
+from tests.fuzz.subjects import TAIL_BYTES, Subject
 from tests.fuzz.target import Target
 
 COUNT = 3

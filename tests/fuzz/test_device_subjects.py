@@ -24,12 +24,12 @@ from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import ImuConfig
 from supervisor.core.state import NEVER_S, MotorStatus
 from tests.drivers.fake_devices import MemoryPort
-from tests.fuzz import inputs, subjects
+from tests.fuzz import device_subjects, inputs
 from tests.fuzz.campaign import BATCH, try_target
+from tests.fuzz.device_subjects import ImuSubject
 from tests.fuzz.devices import LEVEL, can_targets, serial_targets
 from tests.fuzz.framings import HIPNUC
 from tests.fuzz.inputs import ByteSource
-from tests.fuzz.subjects import ImuSubject
 from tests.fuzz.tally import Tally
 from tests.fuzz.target import Target
 
@@ -176,7 +176,7 @@ def test_an_inventory_that_reports_who_was_not_heard_is_found() -> None:
 
 
 def test_an_inventory_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjects, "MOST_STEPS", 100)
+    monkeypatch.setattr(device_subjects, "MOST_STEPS", 100)
     assert try_inventory(NeverDone, BATCH).hangs == 5
 
 
@@ -199,14 +199,3 @@ def test_a_unit_that_believes_a_wrong_checksum_is_found() -> None:
     tally = try_target(Target("believing", source, lambda: ImuSubject(make, (HIPNUC,))), 2 * BATCH)
     assert tally.false_feedback > 10
     assert not tally.exceptions
-
-
-def test_samples_can_be_tried_again_and_are_few() -> None:
-    tally = Tally()
-    for number in range(20):
-        tally.raised(Frame(0x11, bytes((number,))), ValueError("odd"))
-        tally.hung(b"\x01", "late")
-    assert (tally.exceptions, tally.hangs, tally.defects) == (20, 20, 40)
-    assert len(tally.samples) == 5
-    text = tally.samples[0].partition("input: ")[2]
-    assert eval(text, {"Frame": Frame}) == Frame(0x11, b"\x00")
