@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
-from benchmarks import control_cycle, dynamixel_cycle, footprint, mission_tick, policy_step, tree_tick
+from benchmarks import can_bus, control_cycle, dynamixel_cycle, footprint, mission_tick, policy_step, tree_tick
 from benchmarks.harness import Row, calibration_ms, table
 
 PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
     control_cycle.rows,
+    can_bus.rows,
     dynamixel_cycle.rows,
     mission_tick.rows,
     tree_tick.rows,

@@ -1,0 +1,145 @@
+"""Frames and bytes in and out of the kernel: ours beside the libraries' own calls, on the same kinds of descriptors.
+
+A pair of datagram sockets stands in for a CAN socket, a pseudo-terminal for a serial adapter: same calls, no wire.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+import can
+import can.interfaces.socketcan.socketcan as theirs
+import serial
+
+from benchmarks.harness import REPEATS, Measurement, Row, Stopwatch, timed, us
+from drivers.bus import Frame
+from drivers.can.batched_can import BatchedCan, KernelSocket
+from drivers.hardware import HardwareSerial
+
+CALLS = 2000
+FRAMES = 12
+LEAST_RATIO = 4.0
+SYNC_WRITE_BYTES = 74
+"""What 12 Dynamixel servos are sent in one cycle."""
+
+
+@contextmanager
+def opened_pair(*, is_fd: bool = False) -> Iterator[tuple[theirs.SocketcanBus, theirs.SocketcanBus]]:
+    """Python-can's SocketCAN code on both ends of a pair of sockets."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log = logging.getLogger("can.interfaces.socketcan.socketcan")
+    # It logs every CAN option that a stand-in does not know as an error.
+    log.disabled = True
+    try:
+        with (
+            mock.patch.object(theirs, "create_socket", mock.Mock(side_effect=ends)),
+            mock.patch.object(theirs, "bind_socket"),
+        ):
+            buses = theirs.SocketcanBus("one", fd=is_fd), theirs.SocketcanBus("two", fd=is_fd)
+        yield buses
+        for bus in buses:
+            bus.shutdown()
+    finally:
+        log.disabled = False
+
+
+def _ours(frame: Frame) -> Measurement:
+    """One batch out of one end, one in at the other."""
+    with opened_pair(is_fd=frame.is_fd) as ends:
+        sender, receiver = (BatchedCan(end, KernelSocket(end.fileno()), is_fd=frame.is_fd) for end in ends)
+        frames = [frame._replace(arbitration_id=number) for number in range(FRAMES)]
+        received: list[int] = []
+
+        def cycle(_: int) -> None:
+            sender.send(frames)
+            received.append(len(receiver.receive(time.monotonic())))
+
+        measured = timed(cycle, CALLS)
+    if set(received) != {FRAMES}:
+        raise RuntimeError("frames were lost between the two ends")
+    return measured
+
+
+def _python_can(frame: Frame) -> Measurement:
+    """Frame by frame, as python-can's users do it."""
+    with opened_pair(is_fd=frame.is_fd) as (sender, receiver):
+        received: list[int] = []
+
+        def cycle(_: int) -> None:
+            for number in range(FRAMES):
+                message = can.Message(arbitration_id=number, data=frame.data, is_extended_id=False, is_fd=frame.is_fd)
+                sender.send(message)
+            count = 0
+            while receiver.recv(0) is not None:
+                count += 1
+            received.append(count)
+
+        measured = timed(cycle, CALLS // 4)
+    if set(received) != {FRAMES}:
+        raise RuntimeError("frames were lost between the two ends")
+    return measured
+
+
+@contextmanager
+def opened_line() -> Iterator[tuple[serial.Serial, int]]:
+    """A serial port as we open it, and the other end of its line."""
+    other, port_end = os.openpty()
+    tty.setraw(port_end)
+    with serial.Serial(os.ttyname(port_end), 921_600, timeout=0, write_timeout=0) as port:
+        yield port, other
+    os.close(port_end)
+    os.close(other)
+
+
+def _reading(calls: int, read: Callable[[serial.Serial], Callable[[], bytes]]) -> Measurement:
+    """How long it takes to read what has arrived."""
+    packet = bytes(range(SYNC_WRITE_BYTES))
+    repeats: list[list[float]] = []
+    with opened_line() as (port, other):
+        watch = Stopwatch(read(port))
+        for _ in range(REPEATS):
+            for _ in range(calls):
+                os.write(other, packet)
+                while port.in_waiting < SYNC_WRITE_BYTES:
+                    time.sleep(0)
+                if watch() != packet:
+                    raise RuntimeError("bytes were lost on the line")
+            repeats.append(watch.durations[-calls:])
+    return Measurement.of(repeats)
+
+
+def _at_once(port: serial.Serial) -> Callable[[], bytes]:
+    ours = HardwareSerial(port)
+    return lambda: ours.read(0.0)
+
+
+def _byte_by_byte(port: serial.Serial) -> Callable[[], bytes]:
+    return lambda: b"".join(port.read(1) for _ in range(SYNC_WRITE_BYTES))
+
+
+def _compared(name: str, ours: Measurement, library: str, other: Measurement, least: float) -> Iterator[Row]:
+    ratio = other.median_us / ours.median_us
+    yield Row(name, f"{ours.median_us:.1f} µs (p99 {ours.p99_us:.1f})")
+    yield Row(f"— {library}", f"{us(other)}: {ratio:.1f} times as long", f"≥ {least:.0f} times", ratio >= least)
+
+
+def rows() -> Iterator[Row]:
+    """Twelve frames each way, classic and FD; 74 bytes in."""
+    for kind, frame in (("CAN", Frame(0, bytes(8))), ("CAN FD", Frame(0, bytes(64), is_fd=True))):
+        name = f"{FRAMES} {kind} frames out and in, two system calls"
+        yield from _compared(name, _ours(frame), "by python-can, frame by frame", _python_can(frame), LEAST_RATIO)
+    name = f"{SYNC_WRITE_BYTES} bytes in from a serial port, one system call"
+    at_once, one_by_one = _reading(CALLS, _at_once), _reading(CALLS // 10, _byte_by_byte)
+    yield from _compared(name, at_once, "by pyserial, byte by byte", one_by_one, LEAST_RATIO)
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(row.name, "|", row.value, "|", row.goal)
