@@ -164,6 +164,18 @@ def test_a_socket_that_does_not_stamp_makes_frames_of_now(pair: Pair) -> None:
     assert frame.stamp_s == 7.0
 
 
+def test_each_call_begins_with_room_for_everything(pair: Pair) -> None:
+    into = ReceiveBatch(ErrorFrames())
+    pair[1].setsockopt(socket.SOL_SOCKET, TIMESTAMP_NS, 0)
+    pair[0].send(struct.pack("=IB11x", 1, 0))
+    take(into, pair[1])
+    pair[1].setsockopt(socket.SOL_SOCKET, TIMESTAMP_NS, 1)
+    pair[0].send(struct.pack("=IB11x", 2, 0))
+    got: list[Frame] = []
+    into.receive(pair[1].fileno(), got, 100.0, time.time() + 5.0)
+    assert got[0].stamp_s <= 95.05
+
+
 words = st.one_of(
     st.integers(0, 0x7FF),
     st.integers(0, 0xFFFF_FFFF),
@@ -192,7 +204,7 @@ bursts = st.one_of(
 )
 
 
-@settings(max_examples=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bursts, st.booleans())
 @example([struct.pack("=IB3x8s", 1, 8, b"x"), struct.pack("=IB3x8s", 1, 9, b"x")], False)
 @example([struct.pack("=IBB2x64s", 1, 12, 5, b"x"), struct.pack("=IBB2x64s", 1, 13, 5, b"x")], True)
@@ -256,5 +268,8 @@ def test_the_kernels_counter_may_wrap(pair: Pair) -> None:
 
 
 @given(st.binary(max_size=56))
+@example(bytes(16))
+@example(struct.pack("@Nii", 15, 1, TIMESTAMP_NS))
+@example(struct.pack("@Nii", 2**63, 1, TIMESTAMP_NS))
 def test_damaged_control_data_is_passed_over(data: bytes) -> None:
     read_control(ReceiveBatch(ErrorFrames()), data)
