@@ -57,6 +57,24 @@ MOTOR_NOTES = {
   inventory. When it expires, the output goes off.
 - The range of its motion frames cannot be read from the motor: the table's two rows are all there is.
 """,
+    "unitree": """\
+- GO-M8010-6 on RS-485, half duplex, 4 Mbaud and no other rate: use an FT232H or FT4232H, with its latency timer at
+  1 ms. Ids 0 to 14 are possible; the vendor's tool sets 0 to 2, for the usual three motors on a line.
+- **Motors of a line take turns**, one in each control cycle: an answer comes on the two wires that the next command
+  would need. Three on a line at 500 Hz are each heard every 6 ms, which is also the most that is allowed; their own
+  control loop goes on in between. For every motor in every cycle give each a line of its own.
+- **Position is known only up to 56.9 degrees** (2 pi / 6.33) after power-up: nothing a motor sends tells which. Say per
+  joint in `starts_within_rad` where it stands whenever a program begins to drive the robot, at most 0.89 rad wide. A
+  joint found elsewhere may be taken for one that is inside; a joint that reads the same nowhere inside is refused.
+- A motor that was silent for 0.1 s may have restarted: its position is unknown, and it is braked, until the next
+  inventory.
+- Everything on the wire is at the rotor; here it is at the output, 6.33 times slower. Stiffness reaches 1026 N·m/rad.
+- No command timeout that is documented: name an `independent_cut_off`, or arming is refused.
+- "Off" is the vendor's brake mode. It begins with one command to all motors of a line, and each is then told by itself.
+- There is no frame that switches on, and none that clears an error: any command does the first, a power cycle the
+  second. A motor that reported an error gets no more commands until the robot is armed again.
+- A and B swapped, no power and a wrong rate all look the same: silence. A1 and B1 motors speak otherwise.
+""",
 }
 """Wiring, timeout and surprises of each make of motor, from the vendors' sheets; Markdown."""
 

@@ -44,6 +44,10 @@ from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
 from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
 from drivers.scanning import CanScan, SerialScan
+from drivers.serial.unitree import tables as unitree
+from drivers.serial.unitree.device import UnitreeMotors
+from drivers.serial.unitree.scan import SCAN as UNITREE_SCAN
+from drivers.serial.unitree.zero import START_SPAN_MAX_RAD
 from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, MotorConfig, RobotConfig, SerialBusConfig
 
 MAXIMUM_SERIAL_LOAD: Final = 0.9
@@ -70,6 +74,7 @@ class MotorMake:
             are known, where `drive` says nothing.
         scan: How ids are asked who they are, None where nothing can be asked without a command.
         usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
+        has_fixed_rate: Whether it can have no other.
     """
 
     models: Mapping[str, MotorModel]
@@ -85,6 +90,7 @@ class MotorMake:
     usual_rates_bps: tuple[int, int] = (1_000_000, 0)
     scan: CanScan | SerialScan | None = None
     start_span_max_rad: float = 0.0
+    has_fixed_rate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,20 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.ID_RANGE,
         (0, 0),
         scan=MYACTUATOR_SCAN,
+    ),
+    # They answer with the id they listen to.
+    "unitree": MotorMake(
+        unitree.MODELS,
+        UnitreeMotors,
+        unitree.CAPABILITIES,
+        unitree.CYCLE_COST,
+        (0, unitree.MAXIMUM_ID),
+        (0, 0),
+        bus_kind="serial",
+        usual_rates_bps=(unitree.BAUD, 0),
+        scan=UNITREE_SCAN,
+        start_span_max_rad=START_SPAN_MAX_RAD,
+        has_fixed_rate=True,
     ),
 }
 
@@ -286,6 +306,12 @@ def _bus_problems(robot: RobotConfig, name: str) -> Iterator[str]:
         yield f"motors of {' and '.join(makes)} cannot share a serial line: give each make a line of its own"
     known = [motor.make for motor in joints.values() if motor.make in MOTOR_MAKES]
     key, rate_bps = bus_rate(bus)
+    fixed = {make: MOTOR_MAKES[make].usual_rates_bps[0] for make in known if MOTOR_MAKES[make].has_fixed_rate}
+    yield from (
+        f"{make} motors speak {rate} bit/s only, and {key} is {rate_bps}"
+        for make, rate in fixed.items()
+        if rate != rate_bps
+    )
     if rate_bps <= 0:
         yield f"{key} {rate_bps}; allowed: a number above 0"
     elif known:

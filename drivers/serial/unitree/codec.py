@@ -20,11 +20,14 @@ from drivers.serial.unitree.tables import (
     BROADCAST_ID,
     COMMAND_BYTES,
     COMMAND_HEAD,
+    COUNTS,
     ERROR_NAMES,
     GAIN_MAX,
-    GAIN_PER_COUNT,
     GEAR,
     MAXIMUM_ID,
+    MODE_BRAKE,
+    MODE_FOC,
+    MODE_NAMES,
     MODES,
     POSITION_MAX_RAD,
     POSITION_PER_COUNT_RAD,
@@ -36,6 +39,7 @@ from drivers.serial.unitree.tables import (
     VELOCITY_PER_COUNT_RAD_PER_S,
 )
 from supervisor.core.errors import EncodeError, FrameError
+from supervisor.core.state import MotorStatus
 
 _COMMAND: Final = Struct("<2sBhhiHH")
 _REPLY: Final = Struct("<2xBhhibH2x")
@@ -50,17 +54,14 @@ COMMAND_RANGES: Final = (
 )
 """Lowest and highest value of each field of a command at the rotor: position, velocity, kp, kd, torque."""
 
-_COUNTS: Final = (
-    POSITION_PER_COUNT_RAD,
-    VELOCITY_PER_COUNT_RAD_PER_S,
-    GAIN_PER_COUNT,
-    GAIN_PER_COUNT,
-    TORQUE_PER_COUNT_NM,
-)
+ERROR_BITS: Final = 0x7
+STATES: Final = 64
+"""How many states there are: a mode of three bits, and an error of three bits."""
+
 _FIELDS: Final = ("position", "velocity", "kp", "kd", "torque")
 _UNITS: Final = ("rad", "rad/s", "N·m/rad", "N·m·s/rad", "N·m")
 _TO_ROTOR: Final = (GEAR, GEAR, 1.0 / GEAR**2, 1.0 / GEAR**2, 1.0 / GEAR)
-_RANGE_SLACK: Final = 1e-9
+RANGE_SLACK: Final = 1e-9
 """Of a range: what converting between output and rotor may add by rounding at a limit. Far below one count."""
 
 
@@ -188,11 +189,11 @@ def encode_command(motor_id: int, mode: int, values: Sequence[float]) -> bytes:
     if mode not in MODES:
         raise EncodeError(f"mode {mode}, allowed: {MODES}")
     for name, unit, value, (low, high) in zip(_FIELDS, _UNITS, values, COMMAND_RANGES, strict=True):
-        slack = _RANGE_SLACK * (high - low)
+        slack = RANGE_SLACK * (high - low)
         # NaN fails every comparison.
         if not low - slack <= value <= high + slack:
             raise EncodeError(f"{name} {value} {unit} at the rotor, allowed: {low:g} to {high:g}")
-    position, velocity, kp, kd, torque = (int(value / count) for value, count in zip(values, _COUNTS, strict=True))
+    position, velocity, kp, kd, torque = (int(value / count) for value, count in zip(values, COUNTS, strict=True))
     frame = _COMMAND.pack(COMMAND_HEAD, motor_id | mode << 4, torque, velocity, position, kp, kd)
     return frame + frame_crc(frame)
 
@@ -240,6 +241,26 @@ def match_reply(frame: bytes, motor_id: int) -> Feedback | None:
 def make_command_parser() -> FrameParser:
     """A parser of commands, for who plays the motor."""
     return FrameParser(COMMAND_HEAD, COMMAND_BYTES)
+
+
+def mode_name(mode: int) -> str:
+    """The name of a mode."""
+    return MODE_NAMES.get(mode, f"mode_{mode}")
+
+
+def status_of(state: int) -> MotorStatus:
+    """What mode and error mean.
+
+    Args:
+        state: Mode in bits 5:3, error in bits 2:0.
+    """
+    modes = {MODE_BRAKE: MotorStatus.DISABLED, MODE_FOC: MotorStatus.ENABLED}
+    return MotorStatus.FAULT if state & ERROR_BITS else modes.get(state >> 3, MotorStatus.FAULT)
+
+
+def state_name(state: int) -> str:
+    """The name of the error in a state, or of its mode where there is none."""
+    return error_name(state & ERROR_BITS) if state & ERROR_BITS else mode_name(state >> 3)
 
 
 def error_name(error_code: int) -> str:

@@ -18,6 +18,10 @@ MARGIN_RAD: Final = 0.05
 """Added to both ends of where the output can be: backlash, a soft stop, and a zero that was read by eye."""
 
 
+START_SPAN_MAX_RAD: Final = ZERO_PERIOD_RAD - 2.0 * MARGIN_RAD - 1e-3
+"""Within a wider range than this the output could stand in two places that read the same."""
+
+
 class OutputZero(NamedTuple):
     """A resolved zero.
 

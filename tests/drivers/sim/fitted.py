@@ -40,7 +40,19 @@ FITTINGS: Mapping[str, Fitting] = {
     "cybergear": Fitting("CyberGear"),
     "cubemars": Fitting("AK70-10"),
     "myactuator": Fitting("RMD"),
+    "unitree": Fitting("GO-M8010-6"),
 }
+
+
+HANGING_RAD: Mapping[str, float] = {
+    "fl_hip": -0.75,
+    "fr_hip": 0.75,
+    "rl_hip": -0.75,
+    "rr_hip": 0.75,
+    "thigh": 0.55,
+    "calf": -1.4,
+}
+"""Where the limp joints of the demo robot hang on its gantry, by name or by its last word."""
 
 
 def fitted(*makes: str, independent_cut_off: str = "", gear: float = 1.0) -> Robot:
@@ -55,7 +67,7 @@ def fitted(*makes: str, independent_cut_off: str = "", gear: float = 1.0) -> Rob
     for (name, joint), make in zip(robot.config.joints.items(), cycle(makes), strict=False):
         bus = _bus_of(make, joint.motor.bus)
         buses.setdefault(bus[0], bus[1])
-        joints[name] = _refit(joint, make, bus[0], gear)
+        joints[name] = _refit(name, joint, make, bus[0], gear)
     imu = robot.config.imu.bus
     buses[imu] = robot.config.buses[imu]
     config = replace(robot.config, joints=joints, buses=buses, independent_cut_off=independent_cut_off)
@@ -72,11 +84,13 @@ def _bus_of(make: str, name: str) -> tuple[str, BusConfig]:
     return name, CanBusConfig("can", "socketcan", name, rate_bps)
 
 
-def _refit(joint: JointConfig, make: str, bus: str, gear: float) -> JointConfig:
+def _refit(name: str, joint: JointConfig, make: str, bus: str, gear: float) -> JointConfig:
     fitting, old = FITTINGS[make], joint.motor
     feedback_id = old.feedback_id if fitting.has_feedback_id else 0
     motor = MotorConfig(make, fitting.model, bus, old.id, feedback_id, fitting.drive)
     row = MOTOR_MAKES[make].models[fitting.model]
+    span_rad = MOTOR_MAKES[make].start_span_max_rad / gear
+    hanging_rad = HANGING_RAD.get(name) or HANGING_RAD[name.split("_")[1]]
     torque_nm = row.torque_max_nm if fitting.drive is None else fitting.drive.torque_max_nm
     speed_rad_per_s = row.velocity_max_rad_per_s if fitting.drive is None else fitting.drive.velocity_max_rad_per_s
     return replace(
@@ -86,6 +100,7 @@ def _refit(joint: JointConfig, make: str, bus: str, gear: float) -> JointConfig:
         torque_nm=min(joint.torque_nm, torque_nm * gear),
         velocity_rad_per_s=min(joint.velocity_rad_per_s, speed_rad_per_s / gear),
         kp_nm_per_rad=min(joint.kp_nm_per_rad, row.kp_max_nm_per_rad * gear**2),
+        starts_within_rad=(hanging_rad - span_rad / 2.0, hanging_rad + span_rad / 2.0) if span_rad else None,
         kd_nm_s_per_rad=min(joint.kd_nm_s_per_rad, row.kd_max_nm_s_per_rad * gear**2),
     )
 
@@ -123,6 +138,12 @@ class Rig:
         self.cycle += 1
         self.world.advance_to(self.now_s)
         return self.robot.read(self.now_s)
+
+    def settle(self, drive: Drive):
+        """As many cycles of one kind as motors that take turns need to act on it, and one more to hear of it."""
+        for _ in range(5):
+            state = self.step(drive)
+        return state
 
     def inventory(self):
         generator = self.robot.inventory(self.now_s)

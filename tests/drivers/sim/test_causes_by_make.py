@@ -12,6 +12,7 @@ from drivers.robot_io import RobotIO
 from drivers.sim.motors import makes
 from drivers.sim.world import SimulatedWorld
 from supervisor.core.command import Drive
+from supervisor.core.errors import RefusedError
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import CanBusConfig
 from supervisor.core.robot_file import Robot
@@ -83,12 +84,18 @@ def test_two_motors_on_one_id_are_named(make: str) -> None:
     assert "does not answer" in problem_of(reports["fl_calf"])
 
 
-@pytest.mark.parametrize("make", FITTINGS)
+@pytest.mark.parametrize("make", [make for make in FITTINGS if not MOTOR_MAKES[make].has_fixed_rate])
 def test_a_wrong_rate_is_told_from_a_motor_without_power(make: str) -> None:
     reports = reports_of(make, host=lambda robot: with_buses(robot, 2.0))
     assert "its devices have another rate than" in reports[VICTIM].problems[0]
     silent = [{"kind": "motor_silent", "joints": [name]} for name in robot_of(make).config.joints]
     assert reports_of(make, *silent)[VICTIM].problems[0].startswith("nobody answers on ")
+
+
+@pytest.mark.parametrize("make", [make for make in FITTINGS if MOTOR_MAKES[make].has_fixed_rate])
+def test_a_rate_that_a_make_does_not_have_is_refused_before_anything_is_opened(make: str) -> None:
+    with pytest.raises(RefusedError, match=f"{make} motors speak 4000000 bit/s only, and baud_bps is 8000000"):
+        reports_of(make, host=lambda robot: with_buses(robot, 2.0))
 
 
 @pytest.mark.parametrize("make", FITTINGS)

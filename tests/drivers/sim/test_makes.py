@@ -21,16 +21,15 @@ def test_a_robot_is_probed_enabled_held_and_switched_off(make: str) -> None:
     reports = {report.name: report for report in rig.inventory()}
     expected = (NO_TIMEOUT_PROBLEM,) * (MOTOR_MAKES[make].capabilities.timeout is Timeout.NONE)
     assert {report.problems for name, report in reports.items() if name != "imu"} == {expected}
-    assert (rig.step(Drive.POLL).motor_status == MotorStatus.DISABLED).all()
-    assert (rig.step(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
+    assert (rig.settle(Drive.POLL).motor_status == MotorStatus.DISABLED).all()
+    assert (rig.settle(Drive.ENABLE).motor_status == MotorStatus.ENABLED).all()
     for _ in range(500):
         state = rig.step(Drive.COMMAND)
     assert (state.motor_status == MotorStatus.ENABLED).all()
     assert np.abs(state.position_rad - rig.config.vector("default_rad")).max() < 0.15
     assert np.abs(state.position_rad - rig.world.plant.position_rad).max() < 0.02
     assert np.abs(state.torque_nm).max() > 0.5
-    state = rig.step(Drive.DISABLE)
-    state = rig.step(Drive.DISABLE)
+    state = rig.settle(Drive.DISABLE)
     assert (state.motor_status == MotorStatus.DISABLED).all()
     assert np.abs(state.torque_nm).max() < 0.2
     assert all(bus.dropped == 0 and bus.foreign_commands == 0 for bus in rig.robot.statistics().values())

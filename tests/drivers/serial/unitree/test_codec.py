@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.serial.unitree import codec
-from drivers.serial.unitree.tables import GEAR, MODE_FOC, MODELS
+from drivers.serial.unitree.tables import GEAR, MODE_FOC, MODELS, TORQUE_MAX_NM, VELOCITY_MAX_RAD_PER_S
 from supervisor.core.errors import EncodeError, FrameError
 
 HEADS = [0xFD, 0xEE, 0xFE]
@@ -75,13 +75,15 @@ def test_the_largest_values_at_the_output_reach_the_rotor_and_no_more_do() -> No
     model = MODELS["GO-M8010-6"]
     top = [
         model.position_max_rad,
-        model.velocity_max_rad_per_s,
+        VELOCITY_MAX_RAD_PER_S / GEAR,
         model.kp_max_nm_per_rad,
         model.kd_max_nm_s_per_rad,
-        model.torque_max_nm,
+        TORQUE_MAX_NM * GEAR,
     ]
     codec.encode_command(1, MODE_FOC, codec.rotor_from_output(top))
     assert model.kp_max_nm_per_rad == pytest.approx(1025.7, abs=0.1)
+    assert model.velocity_max_rad_per_s < top[1]
+    assert model.torque_max_nm < top[4]
     for field in range(5):
         beyond = list(top)
         beyond[field] *= 1.0001
