@@ -1,7 +1,7 @@
 """CANopen messages: pure functions between values and bytes.
 
-Expedited SDO, because every object a drive needs fits into four bytes, and segmented upload for texts. Encoding raises `EncodeError` on what does not fit
-its object: clamping is the gate's job, and is counted there.
+Expedited SDO, because every object a drive needs fits into four bytes, and segmented upload for texts. Encoding raises
+`EncodeError` on what does not fit its object: clamping is the gate's job, and is counted there.
 
 Source: see `tables`.
 """
@@ -21,6 +21,7 @@ from drivers.can.canopen.tables import (
     NMT_ID,
     NMT_STATES,
     NODE_ID_RANGE,
+    RPDO_BASES,
     SDO_ABORTS,
     SDO_REQUEST_BASE,
     SYNC_ID,
@@ -210,6 +211,19 @@ def sender(frame: Frame) -> tuple[Service, int] | None:
     service = _SERVICES.get(frame.arbitration_id & ~0x7F)
     node_id = frame.arbitration_id & 0x7F
     return None if service is None or node_id == ALL_NODES else (service, node_id)
+
+
+def commanded_node(frame: Frame) -> int | None:
+    """Which node a host's frame commands, ALL_NODES for all; None for what commands nothing, as a read does."""
+    identifier, data = frame.arbitration_id, frame.data
+    if frame.is_extended or frame.is_fd:
+        return None
+    if identifier == NMT_ID:
+        return data[1] if len(data) == 2 else None
+    if identifier == SYNC_ID:
+        return ALL_NODES
+    is_write = identifier & ~0x7F == SDO_REQUEST_BASE and len(data) == 8 and data[0] >> 5 in (0, 1)
+    return identifier & 0x7F if is_write or identifier & ~0x7F in RPDO_BASES else None
 
 
 def decode_sdo_reply(data: bytes) -> SdoValue | SdoWritten | SdoAbort:
