@@ -90,7 +90,7 @@ DEFAULT_QUERY: Final = encode_query(
 
 def make_query(address: Address, query: bytes = DEFAULT_QUERY) -> Frame:
     """Ask for registers; moves nothing, energises nothing, and does not feed the watchdog."""
-    return _frame(address, query, query)
+    return make_frame(address, query, is_answered=True)
 
 
 def make_command(
@@ -104,7 +104,8 @@ def make_command(
     Raises:
         EncodeError: A value is not finite or does not fit its resolution, or the frame would be longer than 64 bytes.
     """
-    return _frame(address, bytes((WRITE | 1, Register.MODE, mode)) + encode_values(values, resolutions) + query, query)
+    data = bytes((WRITE | 1, Register.MODE, mode)) + encode_values(values, resolutions) + query
+    return make_frame(address, data, is_answered=bool(query))
 
 
 def make_set_output(address: Address, position_rev: float, *, is_exact: bool = False, query: bytes = b"") -> Frame:
@@ -120,7 +121,7 @@ def make_set_output(address: Address, position_rev: float, *, is_exact: bool = F
         EncodeError: Not finite.
     """
     register = Register.SET_OUTPUT_EXACT if is_exact else Register.SET_OUTPUT_NEAREST
-    return _frame(address, encode_values({register: position_rev}) + query, query)
+    return make_frame(address, encode_values({register: position_rev}) + query, is_answered=bool(query))
 
 
 def encode_values(values: Values, resolutions: Resolutions = ALL_F32) -> bytes:
@@ -219,7 +220,17 @@ def _value(register: int, resolution: Resolution, raw: float) -> float:
     return math.nan if raw == -_COUNT_LIMITS[resolution] - 1 else raw * scale[resolution]
 
 
-def _frame(address: Address, data: bytes, query: bytes) -> Frame:
+def make_frame(address: Address, data: bytes, *, is_answered: bool) -> Frame:
+    """A frame of subframes, padded to a length that CAN FD has.
+
+    Args:
+        address: Who.
+        data: The subframes.
+        is_answered: Whether the controller is to answer.
+
+    Raises:
+        EncodeError: The address is not possible, or there are more than 64 bytes.
+    """
     device_id, source, prefix = address
     low, high = DEVICE_ID_RANGE
     if not low <= device_id <= high or not 0 <= source <= 0x7F or not 0 <= prefix <= 0x1FFF:
@@ -227,6 +238,6 @@ def _frame(address: Address, data: bytes, query: bytes) -> Frame:
     size = next((length for length in FD_LENGTHS if length >= len(data)), None)
     if size is None:
         raise EncodeError(f"{len(data)} bytes in one frame; allowed: up to {FD_LENGTHS[-1]}")
-    identifier = prefix << 16 | (source | (_REPLY_WANTED if query else 0)) << 8 | device_id
+    identifier = prefix << 16 | (source | (_REPLY_WANTED if is_answered else 0)) << 8 | device_id
     # The firmware takes both kinds of identifier for small numbers; the vendor's library sends the short one.
     return Frame(identifier, data.ljust(size, PADDING), identifier > 0x7FF, True)

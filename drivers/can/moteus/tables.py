@@ -1,13 +1,18 @@
 """moteus: registers, their scaling, modes and faults, as data.
 
-Sources: `moteus` 1.1.1 (PyPI, run), `mjbots/moteus` db1a7623d6 (C++ header compiled and run, docs/protocol).
+Sources: `moteus` 1.1.1 (PyPI, run), `mjbots/moteus` db1a7623d6 (C++ header compiled and run, docs/protocol), and its
+firmware (fw/bldc_servo_structs.h, fw/bldc_servo_control.h).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final, NamedTuple
+
+from drivers.capabilities import Capabilities, ControlLoop, CycleCost, Timeout, Zero
+from drivers.devices import MotorModel
 
 DEVICE_ID_RANGE: Final = (1, 126)
 """127 is every device; 0 is the usual host."""
@@ -30,10 +35,16 @@ class Resolution(IntEnum):
 
 
 class Mode(IntEnum):
-    """Register MODE. FAULT and TIMEOUT stay until STOPPED is commanded; TIMEOUT damps meanwhile, unless configured."""
+    """Register MODE. FAULT and TIMEOUT stay until STOPPED is commanded; TIMEOUT damps meanwhile, unless configured.
+
+    ENABLING, CALIBRATING and CALIBRATION_COMPLETE come between STOPPED and a mode that drives, and take milliseconds.
+    """
 
     STOPPED = 0
     FAULT = 1
+    ENABLING = 2
+    CALIBRATING = 3
+    CALIBRATION_COMPLETE = 4
     PWM = 5
     VOLTAGE = 6
     VOLTAGE_FOC = 7
@@ -229,3 +240,85 @@ LIMITERS: Final[Mapping[int, str]] = {
 
 DEFAULT_TIMEOUT_S: Final = 0.1
 """The controller's own, where a command states none. 0 in a command means this too."""
+
+TURN: Final = 2.0 * math.pi
+"""Registers and settings count turns of the output."""
+
+INT16_MAX: Final = 32767
+"""Largest count of commands, which travel as INT16."""
+
+SERIAL_NUMBER: Final = (Register.SERIAL_NUMBER_1, Register.SERIAL_NUMBER_2, Register.SERIAL_NUMBER_3)
+"""Different in every controller; all three together."""
+
+REGISTER_MAPS: Final = (4, 5)
+"""Versions whose scales are those of `SCALES`; before 4 positions and velocities had others."""
+
+HOME_STATES: Final[Mapping[int, str]] = {0: "nothing", 1: "the rotor", 2: "the output"}
+"""Register HOME_STATE: what the position refers to after power-up."""
+
+TIMEOUT_MODES: Final[Mapping[int, str]] = {
+    0: "goes limp",
+    10: "slows down and holds",
+    12: "is damped",
+    15: "shorts its phases",
+}
+"""Setting servo.timeout_mode."""
+
+CONF_KP: Final = "servo.pid_position.kp"
+CONF_KD: Final = "servo.pid_position.kd"
+CONF_KI: Final = "servo.pid_position.ki"
+CONF_ILIMIT: Final = "servo.pid_position.ilimit"
+CONF_RATIO: Final = "motor_position.rotor_to_output_ratio"
+CONF_POSITION_MIN: Final = "servopos.position_min"
+CONF_POSITION_MAX: Final = "servopos.position_max"
+CONF_MAX_VELOCITY: Final = "servo.max_velocity"
+CONF_FIXED_VOLTAGE: Final = "servo.fixed_voltage_mode"
+CONF_FAULT_TEMPERATURE: Final = "servo.fault_temperature"
+CONF_TIMEOUT_MODE: Final = "servo.timeout_mode"
+CONF_TIMEOUT_TORQUE: Final = "servo.timeout_max_torque_Nm"
+
+REPLY_TIMEOUT_S: Final = 0.02
+"""How long to wait for a reply: controllers answer in under 1 ms, the rest is for a busy bus and our cycle."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+_WIRE_SOURCE: Final = "INT16 registers: docs/protocol/registers.md; gains: the drive's own settings bound them"
+
+
+def _row(name: str) -> MotorModel:
+    return MotorModel(
+        name,
+        position_max_rad=INT16_MAX * REV.int16 * TURN,
+        velocity_max_rad_per_s=INT16_MAX * REV_PER_S.int16 * TURN,
+        torque_max_nm=INT16_MAX * NM.int16,
+        kp_max_nm_per_rad=10_000.0,
+        kd_max_nm_s_per_rad=1_000.0,
+        source=_WIRE_SOURCE,
+    )
+
+
+MODELS: Final[Mapping[str, MotorModel]] = {row.name: row for row in map(_row, ("c1", "n1", "r4", "x1"))}
+"""By board; all speak alike. What a motor on it can do is in the robot file's `drive`."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.COMMAND,
+    when_host_dies="is damped, and stays so (mode 11); stop, then enable",
+    zero=Zero.MEMORY,
+    reads_ranges=True,
+)
+
+# One FD frame with a 29-bit identifier and 32 bytes of data. At the bus's rate: 36 bits from its start to the switch of
+# rates, 8 stuffed, and 13 from the end of the checksum to the next frame. At the data rate: 5 + 256 bits, 65 stuffed,
+# and 25 of checksum with 7 fixed stuff bits.
+_ARBITRATION_BITS: Final = 36 + 8 + 13
+_DATA_BITS: Final = 5 + 256 + 65 + 25 + 7
+
+CYCLE_COST: Final = CycleCost(2 * _ARBITRATION_BITS, 2 * _DATA_BITS)
+"""A command of 32 bytes and a reply of 32."""
