@@ -26,7 +26,8 @@ from supervisor.core.exchange import Knobs, MissionOutput, PolicyHealth, Request
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.moves import minimum_jerk
 from supervisor.core.robot_file import Robot, load_robot
-from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.record import CycleRecorder
+from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.locate import find_robot

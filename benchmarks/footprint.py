@@ -18,7 +18,8 @@ from drivers.robot_io import RobotIO
 from supervisor.core.clock import VirtualClock
 from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventLog
-from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.record import CycleRecorder
+from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.mission import MissionCore

@@ -3,159 +3,30 @@
     "HNDRLREC" | header length, uint32 | header, JSON in UTF-8 | row | row | row ...      all little endian
 
 The header names every field with type, shape, offset and unit, the joints in order and the guards, so that the
-file explains itself. Rows hold what the control loop saw and did, in float64, so that guards run over a record give
-the very same results again. `supervisor/evidence/record_reader.py` reads it back.
+file explains itself. `supervisor/evidence/record_reader.py` reads it back.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from supervisor.core.command import Actuation, Drive
+from supervisor.core.command import Actuation
 from supervisor.core.errors import RecordError
-from supervisor.core.guard import GuardBoard, GuardReading, GuardRow
-from supervisor.core.joints import JointOrder, Vector
-from supervisor.core.levels import ArmingState, GuardValue, Level
+from supervisor.core.guard import GuardBoard, GuardReading
+from supervisor.core.joints import Vector
+from supervisor.core.levels import ArmingState
 from supervisor.core.state import RobotState
-
-MAGIC = b"HNDRLREC"
-SCHEMA = 1
+from supervisor.evidence.row import RecordLayout, RowPacker
 
 CHUNK_BYTES = 65_536
 """What is handed to the operating system at once: about 40 cycles of a 12-joint robot, copied in some 15 us."""
 
 MINIMUM_FREE_BYTES = 64_000_000
 """With less room left on the disk the recorder calls itself unhealthy: about a minute before it is full."""
-
-_ARMING_NUMBER: Mapping[ArmingState, int] = {state: i for i, state in enumerate(ArmingState)}
-_DRIVE_NUMBER: Mapping[Drive, int] = {drive: i for i, drive in enumerate(Drive)}
-_SCALARS = (
-    ("time_s", "<f8", "s"),
-    ("cycle_us", "<f8", "us"),
-    ("imu_stamp_s", "<f8", "s"),
-    ("base_velocity_stamp_s", "<f8", "s"),
-    ("cycle", "<u4", "1"),
-    ("imu_sequence", "<u4", "1"),
-    ("level", "<u1", "Level"),
-    ("arming", "<u1", "ArmingState"),
-    ("drive", "<u1", "Drive"),
-    ("imu_warning", "<u1", "bool"),
-)
-_PER_JOINT = (
-    ("position_rad", "rad"),
-    ("velocity_rad_per_s", "rad/s"),
-    ("torque_nm", "N·m"),
-    ("temperature_degc", "°C"),
-    ("motor_stamp_s", "s"),
-    ("motor_status", "MotorStatus"),
-    ("fault_code", "make's code"),
-    ("command_position_rad", "rad"),
-    ("command_velocity_rad_per_s", "rad/s"),
-    ("command_kp_nm_per_rad", "N·m/rad"),
-    ("command_kd_nm_s_per_rad", "N·m·s/rad"),
-    ("command_torque_nm", "N·m"),
-    ("proposed_position_rad", "rad"),
-)
-_PER_ROBOT = (
-    ("orientation_base_in_world_wxyz", 4, "1"),
-    ("angular_velocity_base_in_base_rad_per_s", 3, "rad/s"),
-    ("acceleration_base_in_base_m_per_s2", 3, "m/s²"),
-    ("gravity_in_base", 3, "1"),
-    ("linear_velocity_base_in_base_m_per_s", 3, "m/s"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One column of the record."""
-
-    name: str
-    type: str
-    shape: tuple[int, ...]
-    offset: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordLayout:
-    """Where everything is in a row, for one robot and one safety file.
-
-    Attributes:
-        joints: Joint names, in order.
-        guards: The guard rows.
-        fields: Every column.
-        values_offset, value_count: The block of float64 vectors inside a row.
-        row_bytes: Size of a row, a multiple of 8.
-    """
-
-    joints: tuple[str, ...]
-    guards: tuple[GuardRow, ...]
-    fields: tuple[Field, ...]
-    values_offset: int
-    value_count: int
-    row_bytes: int
-
-    @classmethod
-    def of(cls, order: JointOrder, guards: Sequence[GuardRow]) -> RecordLayout:
-        """The layout for a robot's joints and guards."""
-        fields: list[Field] = []
-        offset = 0
-        for name, kind, unit in _SCALARS:
-            fields.append(Field(name, kind, (), offset, unit))
-            offset += int(kind[2:])
-        for name in ("guard_measured", "guard_limit"):
-            fields.append(Field(name, "<f8", (len(guards),), offset, "each guard's"))
-            offset += 8 * len(guards)
-        fields.append(Field("guard_value", "<u1", (len(guards),), offset, "GuardValue"))
-        offset = (offset + len(guards) + 7) // 8 * 8
-        values_offset = offset
-        vectors = [(name, len(order), unit) for name, unit in _PER_JOINT] + list(_PER_ROBOT)
-        for name, size, unit in vectors:
-            fields.append(Field(name, "<f8", (size,), offset, unit))
-            offset += 8 * size
-        return cls(order.names, tuple(guards), tuple(fields), values_offset, (offset - values_offset) // 8, offset)
-
-    def header(self, robot: str, control_hz: float, readings: Sequence[GuardReading] = ()) -> bytes:
-        """The bytes in front of the first row.
-
-        Args:
-            robot: Name of the robot.
-            control_hz: Declared rate of the control loop.
-            readings: The guards in the order and unit in which the board has them; that of the rows if not given.
-        """
-        rows = {row.id: row for row in self.guards}
-        guards = [(reading.id, reading.unit) for reading in readings] or [(row.id, row.unit) for row in self.guards]
-        content: dict[str, Any] = {
-            "schema": SCHEMA,
-            "robot": robot,
-            "control_hz": control_hz,
-            "joints": list(self.joints),
-            "guards": [{"id": name, "unit": unit, "level": rows[name].level.name} for name, unit in guards],
-            "numbers": {
-                "Level": [level.name for level in Level],
-                "GuardValue": [value.name for value in GuardValue],
-                "ArmingState": [state.value for state in ArmingState],
-                "Drive": [drive.value for drive in Drive],
-            },
-            "row_bytes": self.row_bytes,
-            "fields": [
-                {"name": f.name, "type": f.type, "shape": list(f.shape), "offset": f.offset, "unit": f.unit}
-                for f in self.fields
-            ],
-        }
-        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-        text += b" " * (-(len(MAGIC) + 4 + len(text)) % 64)
-        return MAGIC + struct.pack("<I", len(text)) + text
 
 
 class CycleRecorder:
@@ -173,15 +44,11 @@ class CycleRecorder:
         "_fill",
         "_identity",
         "_is_begun",
-        "_joint_shape",
         "_lost",
-        "_missing",
-        "_pack_into",
+        "_packer",
         "_problem",
         "_row_bytes",
         "_rows",
-        "_scalars",
-        "_values",
         "layout",
     )
 
@@ -190,15 +57,9 @@ class CycleRecorder:
         self._row_bytes = layout.row_bytes
         self._rows = max(CHUNK_BYTES // layout.row_bytes, 1)
         self._buffer = bytearray(self._rows * layout.row_bytes)
-        block = np.frombuffer(self._buffer, dtype=np.float64).reshape(self._rows, layout.row_bytes // 8)
-        first = layout.values_offset // 8
-        self._values = tuple(block[i, first : first + layout.value_count] for i in range(self._rows))
-        count = len(layout.guards)
+        self._packer = RowPacker(layout, self._buffer)
         self._identity = (robot, control_hz)
         self._is_begun = False
-        self._pack_into = struct.Struct(f"<ddddIIBBBB{2 * count}d{count}B").pack_into
-        self._missing = np.full(len(layout.joints), np.nan)
-        self._joint_shape = (len(layout.joints),)
         self._fill = 0
         self._lost = 0
         self._problem = ""
@@ -215,6 +76,8 @@ class CycleRecorder:
         arming: ArmingState,
         proposed_position_rad: Vector | None = None,
         cycle_us: float = float("nan"),
+        *,
+        is_at_rest: bool = False,
     ) -> None:
         """Record one cycle.
 
@@ -225,56 +88,21 @@ class CycleRecorder:
             arming: The arming state.
             proposed_position_rad: (n,) targets before the gate, None where there was no proposal.
             cycle_us: How long the cycle took by the machine's clock (microseconds).
+            is_at_rest: Whether the motors are provably off.
         """
-        proposed = proposed_position_rad
-        if proposed is None or proposed.shape != self._joint_shape:
-            proposed = self._missing
-        imu = state.imu
-        velocity = state.base_velocity
-        command = actuation.command
         fill = self._fill
         if not self._is_begun:
             self._begin(board.readings)
         try:
-            self._pack_into(
-                self._buffer,
-                fill * self._row_bytes,
-                state.now_s,
-                cycle_us,
-                imu.stamp_s,
-                velocity.stamp_s,
-                state.cycle & 0xFFFFFFFF,
-                imu.sequence & 0xFFFFFFFF,
-                actuation.level,
-                _ARMING_NUMBER[arming],
-                _DRIVE_NUMBER[actuation.drive],
-                imu.warning,
-                *map(_measured, board.readings),
-                *map(_limit, board.readings),
-                *map(_value, board.readings),
-            )
-            np.concatenate(
-                (
-                    state.position_rad,
-                    state.velocity_rad_per_s,
-                    state.torque_nm,
-                    state.temperature_degc,
-                    state.motor_stamp_s,
-                    state.motor_status,
-                    state.fault_code,
-                    command.position_rad,
-                    command.velocity_rad_per_s,
-                    command.kp_nm_per_rad,
-                    command.kd_nm_s_per_rad,
-                    command.torque_nm,
-                    proposed,
-                    imu.orientation_base_in_world_wxyz,
-                    imu.angular_velocity_base_in_base_rad_per_s,
-                    imu.acceleration_base_in_base_m_per_s2,
-                    imu.gravity_in_base,
-                    velocity.linear_velocity_base_in_base_m_per_s,
-                ),
-                out=self._values[fill],
+            self._packer.pack(
+                fill,
+                state,
+                board,
+                actuation,
+                arming,
+                is_at_rest=is_at_rest,
+                proposed_position_rad=proposed_position_rad,
+                cycle_us=cycle_us,
             )
         except (struct.error, ValueError, TypeError) as error:
             self._lost += 1
@@ -337,11 +165,6 @@ class CycleRecorder:
     def lost_cycles(self) -> int:
         """Cycles that did not reach the file."""
         return self._lost
-
-
-_measured = attrgetter("measured")
-_limit = attrgetter("limit")
-_value = attrgetter("value")
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

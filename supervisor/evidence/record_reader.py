@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supervisor.core.errors import RecordError
-from supervisor.evidence.record import MAGIC, SCHEMA
+from supervisor.evidence.row import MAGIC, SCHEMA
 
 MAXIMUM_HEADER_BYTES = 4_000_000
 """A header names joints, guards and columns; ours are a few kilobytes."""
@@ -21,7 +21,7 @@ MAXIMUM_HEADER_BYTES = 4_000_000
 MAXIMUM_ROW_BYTES = 1_000_000
 """A thousand joints would still fit."""
 
-_TYPES = frozenset({"<f8", "<u4", "<u1"})
+_TYPES = frozenset({"<f8", "<u4", "<i2", "<u1"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from supervisor.core.clock import VirtualClock
 from supervisor.core.errors import ConfigError, HandrailError, Problem, RefusedError
 from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventKind, EventLog
-from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.record import CycleRecorder
+from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder, create_run_folder
 from supervisor.runtime.closing import Closing, close_run
 from supervisor.runtime.control import ControlCore

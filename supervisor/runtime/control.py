@@ -133,6 +133,7 @@ class ControlCore:
             decision.arming,
             None if proposal is None else proposal.command.position_rad,
             self._cycle_us,
+            is_at_rest=decision.is_at_rest,
         )
 
     def _advance_inventory(self, now_s: float) -> None:

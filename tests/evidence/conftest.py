@@ -11,7 +11,8 @@ import pytest
 
 from supervisor.core.levels import ArmingState, Level
 from supervisor.evidence.events import EventKind, EventLog
-from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.record import CycleRecorder
+from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder, create_run_folder
 from supervisor.evidence.summary import Summary, summary_document, write_summary
 from tests.evidence.samples import ORDER, ROWS, SUMMARY, Cycle, make_cycle

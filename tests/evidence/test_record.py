@@ -19,15 +19,16 @@ from supervisor.core.errors import RecordError
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import ArmingState, GuardValue, Level
 from supervisor.evidence import record as record_module
-from supervisor.evidence.record import CHUNK_BYTES, MAGIC, CycleRecorder, RecordLayout
+from supervisor.evidence.record import CHUNK_BYTES, CycleRecorder
 from supervisor.evidence.record_reader import read_record
+from supervisor.evidence.row import MAGIC, RecordLayout
 from tests.evidence.samples import ORDER, ROWS, make_cycle
 
 
 def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: RecordLayout, cycle: Callable) -> None:
     one = cycle(cycle=41, tilt_rad=0.25)
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
-    recorder.append(one.state, one.board, one.actuation, ArmingState.ARMED, np.array([0.3, 0.4]), 81.5)
+    recorder.append(one.state, one.board, one.actuation, ArmingState.ARMED, np.array([0.3, 0.4]), 81.5, is_at_rest=True)
     recorder.close()
     record = read_record(tmp_path / "c.bin")
     state, command = one.state, one.actuation.command
@@ -37,7 +38,9 @@ def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: R
         "cycle": 41,
         "imu_stamp_s": 1.5,
         "imu_sequence": 7,
+        "imu_unchanged": state.imu.unchanged,
         "imu_warning": 1,
+        "is_at_rest": 1,
         "base_velocity_stamp_s": 2.5,
         "level": Level.LIMIT,
         "arming": list(ArmingState).index(ArmingState.ARMED),
@@ -45,6 +48,8 @@ def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: R
         "guard_measured": [0.25, np.nan],
         "guard_limit": [0.6, 20.0],
         "guard_value": [GuardValue.OK, GuardValue.STALE],
+        "guard_joint": [reading.joint for reading in one.board],
+        "guard_tripped": [reading.tripped for reading in one.board],
         "position_rad": state.position_rad,
         "velocity_rad_per_s": state.velocity_rad_per_s,
         "torque_nm": state.torque_nm,
@@ -238,7 +243,7 @@ def test_a_missing_record_is_refused(tmp_path: Path) -> None:
         (MAGIC + b"\xff\xff\xff\xff" + b" " * 64, "allowed: at most"),
         (MAGIC + struct.pack("<I", 3) + b"\xff\xfe\xfd", "damaged"),
         (MAGIC + struct.pack("<I", 2) + b"[]", "damaged"),
-        (MAGIC + struct.pack("<I", 12) + b'{"schema":2}', "schema 2; this version reads 1"),
+        (MAGIC + struct.pack("<I", 12) + b'{"schema":1}', "schema 1; this version reads 2"),
     ],
 )
 def test_bytes_that_are_not_a_record_are_refused_in_words(tmp_path: Path, content: bytes, message: str) -> None:

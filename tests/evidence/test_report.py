@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from supervisor.core.errors import RecordError
 from supervisor.core.levels import ArmingState, GuardValue
 from supervisor.evidence.margins import closest_approaches
-from supervisor.evidence.record import CycleRecorder, RecordLayout
+from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.report import load_run, report_text
 from supervisor.evidence.report_parts import clean, number
+from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder
 from tests.evidence.samples import make_cycle
 

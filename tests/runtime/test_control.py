@@ -76,7 +76,7 @@ class Recorder:
         self.is_healthy = True
         self.rows: list[tuple[object, ...]] = []
 
-    def append(self, *row: object) -> None:
+    def append(self, *row: object, is_at_rest: bool = False) -> None:
         self.log.append("record")
         self.rows.append(row)
 
