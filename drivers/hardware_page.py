@@ -75,6 +75,22 @@ MOTOR_NOTES = {
   second. A motor that reported an error gets no more commands until the robot is armed again.
 - A and B swapped, no power and a wrong rate all look the same: silence. A1 and B1 motors speak otherwise.
 """,
+    "odrive": """\
+- CANSimple on 11-bit identifiers, of which each board takes 32: no other make may have one of those. Firmware 0.6.
+- Set up by USB, and saved: `odrv0.can.config.baud_rate = 1000000`; in `axis0.config.can` `node_id` from 1 to 62,
+  `encoder_msg_rate_ms` and `heartbeat_msg_rate_ms` as long as a control cycle, `torques_msg_rate_ms = 10` and
+  `temperature_msg_rate_ms = 100`. The inventory counts what comes and names the setting to change.
+- Stiffness and damping become `pos_gain` and `vel_gain`; the integrator is set to 0. Leave gain scheduling off, and set
+  `axis0.controller.config.enable_vel_limit = False`: limited, a spring pulls with no more than damping times
+  `vel_limit`. `enable_overspeed_error` stays on. None of these can be checked over CAN.
+- Stiffness without damping cannot be expressed (at most 1000 times the damping): such a command is not sent.
+- Watchdog: `axis0.config.enable_watchdog` and `watchdog_timeout`, by USB, off by default. It cannot be read over CAN
+  without a list of endpoints for the very firmware, so set it and name an `independent_cut_off`, or arming is
+  refused. When it expires the axis disarms and goes limp, and has to be cleared.
+- `drive` says what the drive is set to at the output shaft: `torque_max_nm`, `velocity_max_rad_per_s`, and
+  `motor_turns_per_output_turn` where the drive counts turns of the motor. Through the gearbox neither may be more
+  than 32.767 N·m or rev/s at the motor.
+""",
 }
 """Wiring, timeout and surprises of each make of motor, from the vendors' sheets; Markdown."""
 

@@ -19,6 +19,9 @@ from drivers.can.damiao.scan import SCAN as DAMIAO_SCAN
 from drivers.can.myactuator import tables as myactuator
 from drivers.can.myactuator.device import MyActuatorMotors
 from drivers.can.myactuator.scan import SCAN as MYACTUATOR_SCAN
+from drivers.can.odrive import tables as odrive
+from drivers.can.odrive.device import ODriveMotors
+from drivers.can.odrive.scan import SCAN as ODRIVE_SCAN
 from drivers.can.robstride import tables as robstride
 from drivers.can.robstride.device import RobStrideMotors
 from drivers.can.robstride.scan import SCAN as ROBSTRIDE_SCAN
@@ -153,6 +156,17 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.ID_RANGE,
         (0, 0),
         scan=MYACTUATOR_SCAN,
+    ),
+    # They report on identifiers that their id is a part of.
+    "odrive": MotorMake(
+        odrive.MODELS,
+        ODriveMotors,
+        odrive.CAPABILITIES,
+        odrive.CYCLE_COST,
+        odrive.MOTOR_ID_RANGE,
+        (0, 0),
+        drive_keys=(),
+        scan=ODRIVE_SCAN,
     ),
     # They answer with the id they listen to.
     "unitree": MotorMake(

@@ -3,8 +3,9 @@
 Encoding raises `EncodeError` on NaN, infinity and out of range: clamping is the gate's job, and is counted there. (The
 vendor's own code lets the feed-forward fields overflow to the opposite sign.) Positions are in turns, as on the wire.
 
-There are no request frames: asking takes remote frames, which some adapters swallow. Devices send by themselves at the
-rates that they were configured to.
+Devices send by themselves at the rates that they were configured to. What they do not send by themselves is asked for
+with a remote frame, which some adapters swallow, or with an empty data frame, as here: in the rare case that both speak
+at once the bus repeats them.
 
 Source: see `tables`.
 """
@@ -19,6 +20,7 @@ from drivers.bus import Frame
 from drivers.can.odrive.tables import (
     ERRORS,
     FEEDFORWARD,
+    FEEDFORWARD_MAX,
     NODE_ID_RANGE,
     REPORTS,
     UNADDRESSED_NODE_ID,
@@ -29,9 +31,6 @@ from drivers.can.odrive.tables import (
     RebootAction,
 )
 from supervisor.core.errors import EncodeError, FrameError
-
-FEEDFORWARD_MAX: Final = 32.767
-"""rev/s or N·m: what the feed-forward fields of SET_INPUT_POSITION can carry, either way; -32.768 too."""
 
 _TWO_FLOATS: Final = struct.Struct("<ff")
 _HEARTBEAT: Final = struct.Struct("<IBBBx")
@@ -150,6 +149,15 @@ _PAIRS: Final = {
     Message.TORQUES: Torques,
     Message.POWERS: Powers,
 }
+
+
+def make_request(node_id: int, message: Message) -> Frame:
+    """Ask for one of the `REPORTS` that is not sent by itself.
+
+    Source:
+        vendor documentation, "CAN Protocol"; `examples/can_param_access.py`
+    """
+    return _frame(node_id, message, b"")
 
 
 def make_estop(node_id: int) -> Frame:
@@ -301,6 +309,11 @@ def error_names(error_bits: int) -> tuple[str, ...]:
     """The vendor's names of error bits, lowest first; unnamed bits by their number."""
     bits = (1 << place for place in range(32) if error_bits >> place & 1)
     return tuple(ERRORS.get(bit, f"ERROR_0x{bit:08X}") for bit in bits)
+
+
+def dotted(numbers: tuple[int, ...]) -> str:
+    """A version as people write it."""
+    return ".".join(map(str, numbers))
 
 
 def _checked(node_id: int) -> int:

@@ -3,14 +3,19 @@
 Heartbeat, errors and some commands differ in firmware 0.5, which this is not for.
 
 Sources: `odriverobotics/ODriveArduino` 0.10.9 (f52eef5d72, made by the vendor from its own message definitions; run
-here), `odriverobotics/ODrive` f9b5419c82 for layouts that did not change, vendor documentation.
+here), `odriverobotics/ODrive` f9b5419c82 for layouts that did not change, vendor documentation, and the vendor's
+examples in `odriverobotics/ODriveResources` 06dc846128.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
+
+from drivers.capabilities import CAN_11_BIT_FRAME_BITS, Capabilities, ControlLoop, CycleCost, Timeout, Zero
+from drivers.devices import MotorModel
 
 NODE_ID_RANGE: Final = (0, 0x3F)
 UNADDRESSED_NODE_ID: Final = 0x3F
@@ -147,3 +152,70 @@ ERRORS: Final[Mapping[int, str]] = {
 
 FEEDFORWARD: Final = 0.001
 """rev/s or N·m per count of the two feed-forward fields of SET_INPUT_POSITION."""
+
+FEEDFORWARD_MAX: Final = 32.767
+"""rev/s or N·m: what the feed-forward fields of SET_INPUT_POSITION can carry, either way; -32.768 too."""
+
+MOTOR_ID_RANGE: Final = (1, 0x3E)
+"""Without 0, which is every board's until it is set, and without `UNADDRESSED_NODE_ID`."""
+
+POSITION_GAIN_MAX_PER_S: Final = 1000.0
+"""Largest ratio of stiffness to damping that is sent. Legs have 10 to 100; the drive's loop runs at 8 kHz."""
+
+_POSITION_MAX_RAD: Final = 200.0 * math.pi
+"""100 turns: positions are float32, which behind a gearbox of 10 still tells 0.1 thousandths of a motor turn apart."""
+
+
+def _row(name: str) -> MotorModel:
+    source = (
+        "feed-forward fields of SET_INPUT_POSITION (int16 thousandths) at a motor without gearbox; gains are float32, "
+        "bounded by the largest that any motor known here has"
+    )
+    velocity_rad_per_s = FEEDFORWARD_MAX * 2.0 * math.pi
+    return MotorModel(name, _POSITION_MAX_RAD, velocity_rad_per_s, FEEDFORWARD_MAX, 5000.0, 100.0, source)
+
+
+MODELS: Final[Mapping[str, MotorModel]] = {row.name: row for row in map(_row, ("Pro", "S1", "Micro"))}
+"""The boards. They turn anybody's motor: torque and speed are the robot file's, as `drive`."""
+
+BOARD_OF_HARDWARE: Final[Mapping[int, str]] = {4: "Pro", 5: "S1"}
+"""Board by the first number of its hardware version, where that is known."""
+
+REPLY_TIMEOUT_S: Final = 0.02
+"""How long to wait for an answer: it comes in under 1 ms, the rest is for a busy bus and our cycle."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
+
+HEARTBEAT_MAX_S: Final = 0.005
+"""Longest usable period: a motor that went off must be known before the others push against its limp leg."""
+
+TORQUE_MAX_S: Final = 0.05
+TEMPERATURE_MAX_S: Final = 1.0
+"""The same of the other reports. That of encoder estimates is the control period."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.MOTOR,
+    velocity="measured",
+    torque="measured",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.NONE,
+    when_host_dies="holds its last command; goes limp where its watchdog was set by USB",
+    zero=Zero.MEMORY,
+    reads_ranges=False,
+)
+
+_TORQUES_PER_CYCLE: Final = 5
+_TEMPERATURES_PER_CYCLE: Final = 50
+REFRESH_CYCLES: Final = 8
+"""Every so many cycles, one motor of each bus is told its gains again: nothing says that it got them."""
+
+CYCLE_COST: Final = CycleCost(
+    3 * CAN_11_BIT_FRAME_BITS
+    + CAN_11_BIT_FRAME_BITS // _TORQUES_PER_CYCLE
+    + CAN_11_BIT_FRAME_BITS // _TEMPERATURES_PER_CYCLE,
+    bus_bits=2 * CAN_11_BIT_FRAME_BITS // REFRESH_CYCLES + 1,
+)
+"""A command, an encoder estimate and a heartbeat in every cycle of 2 ms; torques each 10, temperatures each 100 ms."""

@@ -40,6 +40,7 @@ FITTINGS: Mapping[str, Fitting] = {
     "cybergear": Fitting("CyberGear"),
     "cubemars": Fitting("AK70-10"),
     "myactuator": Fitting("RMD"),
+    "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
     "unitree": Fitting("GO-M8010-6"),
 }
 
