@@ -5,6 +5,10 @@
 Every batch of inputs comes from the seed and its own number, so that a defect is found again without what came before:
 
     python -m tests.fuzz.campaign --only "vectornav stream" --inputs 20000
+
+A new decoder or make gets its row without the minutes for all others:
+
+    python -m tests.fuzz.campaign --missing --write docs/fuzzing.md
 """
 
 from __future__ import annotations
@@ -121,26 +125,34 @@ def reasons_of(tally: Tally) -> str:
     return "; ".join(shown + [f"{rest} others"] * bool(rest)).replace("|", "/")
 
 
-def table(rows: Sequence[tuple[Target, Tally]], seed: int) -> str:
+def row_of(target: Target, tally: Tally, seed: int) -> list[str]:
+    """One row of the table."""
+    counts = (tally.exceptions, tally.hangs, tally.false_feedback, tally.collisions)
+    cells = (target.name, tally.inputs, f"{tally.seconds:.0f}", tally.accepted, reasons_of(tally), *counts)
+    return [*map(str, cells), str(seed_of(target, seed))]
+
+
+def rows_of(page: str) -> list[list[str]]:
+    """The rows of a page, as they were written."""
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines[2:]]
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
     """The results as a Markdown table, and their sum."""
     lines = [f"| {' | '.join(HEADS)} |", "|" + " --- |" * len(HEADS)]
-    for target, tally in rows:
-        counts = (tally.exceptions, tally.hangs, tally.false_feedback, tally.collisions)
-        cells = (target.name, tally.inputs, f"{tally.seconds:.0f}", tally.accepted, reasons_of(tally), *counts)
-        lines.append(f"| {' | '.join(map(str, (*cells, seed_of(target, seed))))} |")
-    tallies = [tally for _, tally in rows]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    inputs, seconds, exceptions, hangs, false = (sum(int(row[place]) for row in rows) for place in (1, 2, 5, 6, 7))
     total = (
-        f"{len(rows)} decoders, parsers and devices took {sum(t.inputs for t in tallies)} inputs: "
-        f"{sum(t.exceptions for t in tallies)} exceptions, {sum(t.hangs for t in tallies)} hangs, "
-        f"{sum(t.false_feedback for t in tallies)} times false feedback "
-        f"({sum(t.seconds for t in tallies):.0f} s of processor time)."
+        f"{len(rows)} decoders, parsers and devices took {inputs} inputs: {exceptions} exceptions, {hangs} hangs, "
+        f"{false} times false feedback ({seconds} s of processor time)."
     )
     return "\n".join(lines) + f"\n\n{total}\n"
 
 
-def document(rows: Sequence[tuple[Target, Tally]], seed: int, inputs: int) -> str:
+def document(rows: Sequence[Sequence[str]], seed: int, inputs: int) -> str:
     """The whole of docs/fuzzing.md."""
-    return _PAGE.format(inputs=inputs, seed=seed, table=table(rows, seed))
+    return _PAGE.format(inputs=inputs, seed=seed, table=table(rows))
 
 
 _PAGE = """\
@@ -175,14 +187,14 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _results(chosen: Sequence[Target], options: argparse.Namespace) -> Iterator[tuple[str, Tally]]:
-    """Names and results, as they are done."""
+def _results(chosen: Sequence[Target], options: argparse.Namespace) -> Iterator[tuple[Target, Tally]]:
+    """Targets and results, as they are done."""
     if options.workers == 1:
-        yield from ((target.name, try_target(target, options.inputs, options.seed)) for target in chosen)
+        yield from ((target, try_target(target, options.inputs, options.seed)) for target in chosen)
         return
     with ProcessPoolExecutor(max_workers=options.workers) as pool:
         jobs = {pool.submit(_try_named, target.name, options.inputs, options.seed): target for target in chosen}
-        yield from ((jobs[job].name, job.result()) for job in as_completed(jobs))
+        yield from ((jobs[job], job.result()) for job in as_completed(jobs))
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -192,6 +204,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="targets whose name has this in it")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--write", type=Path, help="write the page here")
+    parser.add_argument("--missing", action="store_true", help="keep the page's rows, and try what has none yet")
     return parser.parse_args(arguments)
 
 
@@ -199,18 +212,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaign; 1 when there was a defect."""
     options = _options(arguments)
     chosen = [target for target in targets() if options.only in target.name]
-    done: dict[str, Tally] = {}
-    for name, tally in _results(chosen, options):
-        done[name] = tally
+    kept = rows_of(options.write.read_text(encoding="utf-8")) if options.missing else []
+    rows = {row[0]: row for row in kept}
+    tried = [target for target in chosen if target.name not in rows]
+    defects = 0
+    for count, (target, tally) in enumerate(_results(tried, options), 1):
+        rows[target.name] = row_of(target, tally, options.seed)
+        defects += tally.defects
         what = f"{tally.defects} defects" if tally.defects else f"{tally.accepted} accepted"
-        _say(f"{len(done)}/{len(chosen)} {name}: {tally.inputs} inputs, {tally.seconds:.1f} s, {what}")
+        _say(f"{count}/{len(tried)} {target.name}: {tally.inputs} inputs, {tally.seconds:.1f} s, {what}")
         for sample in tally.samples:
             _say(f"  {sample}")
-    rows = [(target, done[target.name]) for target in chosen]
-    _say(table(rows, options.seed))
+    ordered = [rows[target.name] for target in chosen]
+    _say(table(ordered))
     if options.write:
-        options.write.write_text(document(rows, options.seed, options.inputs), encoding="utf-8")
-    return int(any(tally.defects for tally in done.values()))
+        options.write.write_text(document(ordered, options.seed, options.inputs), encoding="utf-8")
+    return int(defects > 0)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from drivers.imu.witmotion.codec import FrameParser
 from drivers.registry import IMU_MAKES, MOTOR_MAKES
 from supervisor.core.errors import FrameError
 from tests.fuzz import campaign, framings, inputs
-from tests.fuzz.campaign import BATCH, SEED, main, reasons_of, table, try_target
+from tests.fuzz.campaign import BATCH, SEED, main, reasons_of, row_of, rows_of, table, try_target
 from tests.fuzz.inputs import ByteSource
 from tests.fuzz.streams import imu_counters, itself, stream
 from tests.fuzz.subjects import DecoderSubject
@@ -239,7 +239,7 @@ def test_the_table_names_target_counts_reasons_and_seed() -> None:
     tally.rejected.update({"a|b": 5, "c": 4, "d": 3, "e": 2, "f": 1, "none": 0})
     assert reasons_of(tally) == "5 a/b; 4 c; 3 d; 2 e; 1 others"
     target = decoder(lambda data: data)
-    lines = table([(target, tally)], 7).splitlines()
+    lines = table([row_of(target, tally, 7)]).splitlines()
     own = campaign.seed_of(target, 7)
     assert lines[2] == f"| planted | 10 | 2 | 3 | 5 a/b; 4 c; 3 d; 2 e; 1 others | 1 | 2 | 4 | 5 | {own} |"
     assert "1 exceptions, 2 hangs, 4 times false feedback (2 s of processor time)." in lines[-1]
@@ -250,6 +250,22 @@ def test_the_command_tries_writes_and_says_how_it_went(tmp_path: Path, capsys: p
     assert main(["--inputs", "600", "--only", "lx16a stream", "--workers", "1", "--write", str(page)]) == 0
     assert "| lx16a stream | 600 |" in page.read_text(encoding="utf-8")
     assert "1/1 lx16a stream: 600 inputs" in capsys.readouterr().out
+
+
+def test_the_command_keeps_rows_that_there_are_and_tries_what_is_missing(tmp_path: Path) -> None:
+    page = tmp_path / "fuzzing.md"
+    arguments = ["--workers", "1", "--inputs", "600", "--write", str(page)]
+    main([*arguments, "--only", "lx16a stream"])
+    page.write_text(page.read_text(encoding="utf-8").replace("| 600 |", "| 700 |"), encoding="utf-8")
+    main([*arguments, "--only", "stream", "--missing"])
+    rows = {row[0]: row[1] for row in rows_of(page.read_text(encoding="utf-8"))}
+    assert rows.pop("lx16a stream") == "700"
+    assert set(rows.values()) == {"600"}
+    assert list(rows) == [name for name in names_of("stream") if name != "lx16a stream"]
+
+
+def names_of(what: str) -> list[str]:
+    return [target.name for target in targets() if what in target.name]
 
 
 def test_the_command_fails_when_there_is_a_defect(
