@@ -118,6 +118,8 @@ def _ask(line: MotorLine, answers: int, now_s: float) -> Waiting:
         deadline_s = now_s + REPLY_TIMEOUT_S
         while line.tally.answered == before and now_s < deadline_s:
             now_s = yield
+        # The cycle in between is for the others, who must not seem silent meanwhile.
+        now_s = yield
     return now_s
 
 
