@@ -175,6 +175,7 @@ class SimulatedSerial(_Wire):
             self.counters.errors += 1
             return 0
         self._to_devices.append(Frame(0, bytes(data)))
+        self.counters.sent += 1
         return len(data)
 
     def read(self, now_s: float) -> bytes:
