@@ -268,6 +268,7 @@ def decoders() -> list[Target]:
     wanted = replies[0].data[:4]
     awaited = (int.from_bytes(wanted[:2], "little"), wanted[2], wanted[3])
     sdos = [frame for frame in inputs.frames("canopen_cia402") if frame.arbitration_id & ~0x7F == 0x580]
+    values = [Frame(0x581, bytes((command, 0x41, 0x60, 0, 0x37, 0x96, 0, 0xFF))) for command in SDO_SIZES]
     return [
         of("damiao feedback", ("damiao",), decode_damiao, within(first(DAMIAO)), (damiao.decode_feedback,)),
         of(
@@ -334,7 +335,7 @@ def decoders() -> list[Target]:
         of("myactuator reply", ("myactuator_rmd",), decode_myactuator, is_myactuator, MYACTUATOR_COVERS),
         of("odrive report", ("odrive_cansimple",), decode_odrive, is_odrive, (odrive.decode_report,)),
         of("canopen SDO, EMCY, NMT, PDO", ("canopen_cia402",), decode_canopen, is_canopen, CANOPEN_COVERS),
-        of("canopen SDO number", (), decode_sdo_number, is_number, (canopen.decode_sdo_reply,), FrameSource(sdos)),
+        of("canopen SDO number", (), decode_sdo_number, is_number, (canopen.decode_sdo_reply,), FrameSource(values)),
         of(
             "canopen segment",
             (),
