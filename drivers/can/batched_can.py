@@ -13,8 +13,9 @@ from typing import Final, NamedTuple, Protocol
 import can
 
 from drivers.bus import BusCounters, Frame
-from drivers.can.batched_socket import SLOTS, ReceiveBatch, SendBatch
+from drivers.can.batched_socket import ReceiveBatch, SendBatch
 from drivers.can.error_frames import ErrorFrames
+from drivers.can.slots import SLOTS
 
 MAXIMUM_DRAIN: Final = 2048
 """Frames taken per call: a flooded bus must not hold up the cycle for ever. A 1 Mbit/s bus brings 18 in 2 ms."""

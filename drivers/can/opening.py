@@ -10,7 +10,7 @@ from can.interfaces.slcan import slcanBus
 from can.interfaces.socketcan import SocketcanBus
 
 from drivers.bus import CanBus
-from drivers.can import batched_socket
+from drivers.can import slots
 from drivers.can.adapters import Adapter, open_adapter
 from drivers.can.batched_can import BatchedCan, KernelSocket, Transport
 from drivers.can.datagram import DatagramBus
@@ -46,7 +46,7 @@ def open_can(config: CanBusConfig, wall_clock_s: Callable[[], float]) -> tuple[C
 def _with_frames(adapter: Adapter, config: CanBusConfig, wall_clock_s: Callable[[], float]) -> CanBus:
     """The fastest way of sending and receiving that an open adapter has."""
     bus, switch = adapter.bus, config.data_bitrate_bps > 0
-    transport = _transport(bus) if batched_socket.is_available() else None
+    transport = _transport(bus) if slots.is_available() else None
     if transport is not None:
         return BatchedCan(bus, transport, is_fd=config.fd, bit_rate_switch=switch, wall_clock_s=wall_clock_s)
     descriptor = _serial_descriptor(bus)

@@ -12,7 +12,8 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.batched_can import BatchedCan, KernelSocket, Submission
-from drivers.can.batched_socket import SLOTS, TIMESTAMP_NS, SendBatch, is_available
+from drivers.can.batched_socket import TIMESTAMP_NS, SendBatch
+from drivers.can.slots import SLOTS, is_available
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="sendmmsg and recvmmsg are Linux's")
 

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from drivers.bus import Frame
-from drivers.can.batched_socket import SLOTS, TIMESTAMP_NS, ReceiveBatch, SendBatch, is_available
+from drivers.can.batched_socket import TIMESTAMP_NS, ReceiveBatch, SendBatch
 from drivers.can.error_frames import ErrorFrames
 from drivers.can.frame_layout import FD_LENGTHS, unpack_message
+from drivers.can.slots import SLOTS, is_available
 
 Pair = tuple[socket.socket, socket.socket]
 

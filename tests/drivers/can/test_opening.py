@@ -15,7 +15,7 @@ import can.interfaces.socketcan.socketcan as theirs
 import pytest
 
 from drivers.bus import Frame
-from drivers.can import batched_socket, opening
+from drivers.can import opening, slots
 from drivers.can.batched_can import BatchedCan
 from drivers.can.link_settings import LinkSettings
 from drivers.can.message_can import MessageCan
@@ -68,7 +68,7 @@ def test_where_there_are_no_batches_python_can_does_it(
     interface: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     see(monkeypatch, LINK)
-    monkeypatch.setattr(batched_socket, "is_available", lambda: False)
+    monkeypatch.setattr(slots, "is_available", lambda: False)
     bus, _ = open_can(CONFIG, time.time)
     assert isinstance(bus, MessageCan)
     assert bus.send([Frame(7, b"\x01")]) == 1
@@ -122,15 +122,23 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(can.interfaces.slcan, "time", SimpleNamespace(sleep=lambda _: None, time=time.time))
 
 
+def read_exactly(descriptor: int, size: int) -> bytes:
+    """So many bytes, as they come: a pseudo-terminal takes its time."""
+    taken = b""
+    while len(taken) < size:
+        taken += os.read(descriptor, size - len(taken))
+    return taken
+
+
 @pytest.mark.usefixtures("_at_once")
 def test_a_serial_line_adapter_goes_a_cycle_at_a_time() -> None:
     other, port = os.openpty()
     tty.setraw(port)
     bus, _ = open_can(replace(CONFIG, interface="slcan", channel=os.ttyname(port)), time.time)
     assert isinstance(bus, SlcanCan)
-    assert os.read(other, 100) == b"C\rS8\r\rO\rO\r"
+    assert read_exactly(other, 10) == b"C\rS8\r\rO\rO\r"
     assert bus.send([Frame(7, b"\x01"), Frame(8, b"", is_extended=True)]) == 2
-    assert os.read(other, 100) == b"t007101\rT000000080\r"
+    assert read_exactly(other, 19) == b"t007101\rT000000080\r"
     bus.close()
     os.close(port)
     os.close(other)
