@@ -12,12 +12,11 @@ from drivers.descriptors import READ_BYTES, read_all
 
 @pytest.fixture
 def line() -> Iterator[tuple[int, int]]:
-    """A serial port and the other end of its line."""
-    other, port = os.openpty()
-    tty.setraw(port)
-    os.set_blocking(port, False)
-    yield port, other
-    os.close(port)
+    """A descriptor that hands over at once what is written to the other."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    yield reading, writing
+    os.close(reading)
 
 
 def test_what_has_arrived_is_read_with_one_call(line: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,11 +37,14 @@ def test_a_silent_port_has_nothing(line: tuple[int, int]) -> None:
     os.close(other)
 
 
-def test_a_port_that_is_gone_says_so(line: tuple[int, int]) -> None:
-    port, other = line
+def test_a_serial_port_whose_other_end_is_gone_says_so() -> None:
+    other, port = os.openpty()
+    tty.setraw(port)
+    os.set_blocking(port, False)
     os.close(other)
     with pytest.raises(OSError, match="Errno 5"):
         read_all(port)
+    os.close(port)
 
 
 @pytest.mark.parametrize("descriptor", [-1, 999_999])
@@ -51,24 +53,21 @@ def test_a_closed_port_says_so(descriptor: int) -> None:
         read_all(descriptor)
 
 
-def test_a_port_that_reads_as_empty_after_it_was_unplugged_says_so() -> None:
+def test_a_port_that_reads_as_empty_after_it_was_unplugged_says_so(line: tuple[int, int]) -> None:
     # What Linux does with a USB adapter that is pulled: reads are empty, and it says that it hung up.
-    reading, writing = os.pipe()
-    os.close(writing)
+    port, other = line
+    os.close(other)
     with pytest.raises(OSError, match="unplugged"):
-        read_all(reading)
-    os.close(reading)
+        read_all(port)
 
 
-def test_more_than_one_call_brings_is_read_to_the_end() -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    os.write(writing, bytes(3 * READ_BYTES + 5))
-    assert len(read_all(reading)) == 3 * READ_BYTES + 5
-    os.write(writing, bytes(READ_BYTES))
-    assert len(read_all(reading)) == READ_BYTES
-    os.close(reading)
-    os.close(writing)
+def test_more_than_one_call_brings_is_read_to_the_end(line: tuple[int, int]) -> None:
+    port, other = line
+    os.write(other, bytes(3 * READ_BYTES + 5))
+    assert len(read_all(port)) == 3 * READ_BYTES + 5
+    os.write(other, bytes(READ_BYTES))
+    assert len(read_all(port)) == READ_BYTES
+    os.close(other)
 
 
 def test_a_flood_does_not_hold_up_the_cycle(monkeypatch: pytest.MonkeyPatch) -> None:

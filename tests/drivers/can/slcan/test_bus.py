@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-import tty
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -22,15 +22,20 @@ class Opened:
 
 
 @pytest.fixture
-def line() -> Iterator[tuple[int, int]]:
-    """A serial port, and the adapter's end of it."""
-    adapter, port = os.openpty()
-    tty.setraw(port)
-    for end in (adapter, port):
-        os.set_blocking(end, False)
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A stream that hands bytes over at once, which a pseudo-terminal does not."""
+    port, adapter = socket.socketpair()
+    for end in (port, adapter):
+        end.setblocking(False)
     yield port, adapter
-    os.close(port)
-    os.close(adapter)
+    port.close()
+    adapter.close()
+
+
+@pytest.fixture
+def line(ends: tuple[socket.socket, socket.socket]) -> tuple[int, int]:
+    """Descriptors of the port, and of the adapter's end of it."""
+    return ends[0].fileno(), ends[1].fileno()
 
 
 @pytest.fixture
@@ -151,14 +156,10 @@ def test_a_port_that_takes_nothing_is_counted(
     assert (bus.counters.errors, bus.counters.is_off) == (2, is_off)
 
 
-def test_an_unplugged_adapter_is_off() -> None:
-    adapter, port = os.openpty()
-    tty.setraw(port)
-    bus = SlcanCan(Opened(), port)
-    os.close(adapter)
+def test_an_unplugged_adapter_is_off(bus: SlcanCan, ends: tuple[socket.socket, socket.socket]) -> None:
+    ends[1].close()
     assert bus.receive(0.0) == []
     assert (bus.counters.errors, bus.counters.is_off) == (1, True)
-    os.close(port)
 
 
 def test_a_closed_bus_touches_no_other_descriptor(bus: SlcanCan, adapter: int) -> None:
