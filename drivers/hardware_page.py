@@ -57,6 +57,20 @@ MOTOR_NOTES = {
   inventory. When it expires, the output goes off.
 - The range of its motion frames cannot be read from the motor: the table's two rows are all there is.
 """,
+    "canopen": """\
+- CiA 402 drives in cyclic synchronous torque mode; identifiers follow from the node id, and 127 is this computer's.
+  Each cycle a drive gets its controlword and torque, and one SYNC per bus makes all of them act and report.
+- `drive` says what only its owner knows: `encoder_counts_per_turn` and `rated_torque_nm` of the motor,
+  `motor_turns_per_output_turn`, and at the output shaft `torque_max_nm` and `velocity_max_rad_per_s`. Rated torque
+  (0x6076), torque limit (0x6072) and counts (0x608F, or 0x6092 with 0x6091) are read and compared.
+- Speed is in the unit that 0x60A9 says. A drive without that object needs the model `CiA402-counts` or `CiA402-rpm`.
+- The profile has no temperature. `EPOS4` reads its maker's object (the power stage's); with the other models take the
+  guard `motor_temperature` out of the safety file, or `handrail check` refuses.
+- The inventory maps the process data and sets the timeout, all of it in memory and read back: the drive watches this
+  computer's heartbeat (0x1016) and switches its voltage off (0x6007 = 2) when it is late. No EDS file is needed.
+- Switching on takes three steps of the state machine, some 12 ms at 500 Hz. Positions are kept over power-off with
+  absolute encoders only; set zeros with the vendor's tool, or use `offset_rad`.
+""",
     "unitree": """\
 - GO-M8010-6 on RS-485, half duplex, 4 Mbaud and no other rate: use an FT232H or FT4232H, with its latency timer at
   1 ms. Ids 0 to 14 are possible; the vendor's tool sets 0 to 2, for the usual three motors on a line.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from drivers.bus import SerialPort
+from drivers.can.canopen import tables as canopen
+from drivers.can.canopen.device import CanOpenMotors
+from drivers.can.canopen.scan import SCAN as CANOPEN_SCAN
 from drivers.can.cubemars import tables as cubemars
 from drivers.can.cubemars.device import CubeMarsMotors
 from drivers.can.cubemars.scan import SCAN as CUBEMARS_SCAN
@@ -56,6 +59,9 @@ from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, MotorCon
 MAXIMUM_SERIAL_LOAD: Final = 0.9
 """Of a serial line that carries one stream and nothing else."""
 
+TEMPERATURE_GUARD: Final = "motor_temperature"
+"""The guard that needs every motor's temperature."""
+
 
 @dataclass(frozen=True, slots=True)
 class MotorMake:
@@ -78,6 +84,7 @@ class MotorMake:
         scan: How ids are asked who they are, None where nothing can be asked without a command.
         usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
         has_fixed_rate: Whether it can have no other.
+        without_temperature: Models that do not say it, of a make whose others do.
     """
 
     models: Mapping[str, MotorModel]
@@ -94,6 +101,7 @@ class MotorMake:
     scan: CanScan | SerialScan | None = None
     start_span_max_rad: float = 0.0
     has_fixed_rate: bool = False
+    without_temperature: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,18 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.ID_RANGE,
         (0, 0),
         scan=MYACTUATOR_SCAN,
+    ),
+    # Identifiers follow from the node id; one is ours.
+    "canopen": MotorMake(
+        canopen.MODELS,
+        CanOpenMotors,
+        canopen.CAPABILITIES,
+        canopen.CYCLE_COST,
+        canopen.DRIVE_ID_RANGE,
+        (0, 0),
+        drive_keys=("encoder_counts_per_turn", "rated_torque_nm"),
+        without_temperature=canopen.WITHOUT_TEMPERATURE,
+        scan=CANOPEN_SCAN,
     ),
     # They report on identifiers that their id is a part of.
     "odrive": MotorMake(
@@ -225,6 +245,25 @@ def timeout_problems(robot: RobotConfig) -> list[str]:
         f"joint {name}: {robot.joints[name].motor.make} {NO_TIMEOUT_PROBLEM}"
         for name, make in makes.items()
         if make is not None and make.capabilities.timeout is Timeout.NONE
+    ]
+
+
+def temperature_problems(robot: RobotConfig, guards: Collection[str]) -> list[str]:
+    """Motors whose temperature a safety file wants to watch, and which do not say it: that guard is never OK.
+
+    Args:
+        robot: The robot.
+        guards: Ids of the rows of its safety file.
+    """
+    if TEMPERATURE_GUARD not in guards:
+        return []
+    motors = {name: joint.motor for name, joint in robot.joints.items()}
+    return [
+        f"joint {name}: {motor.make} {motor.model} does not say its temperature, so the guard {TEMPERATURE_GUARD} would "
+        "never be OK and the robot never armed: name a model that does, or take that row out of the safety file"
+        for name, motor in motors.items()
+        if (make := MOTOR_MAKES.get(motor.make)) is not None
+        and (make.capabilities.temperature == "none" or motor.model in make.without_temperature)
     ]
 
 

@@ -40,6 +40,7 @@ FITTINGS: Mapping[str, Fitting] = {
     "cybergear": Fitting("CyberGear"),
     "cubemars": Fitting("AK70-10"),
     "myactuator": Fitting("RMD"),
+    "canopen": Fitting("EPOS4", DriveConfig(40.0, 30.0, 9.0, 16_384, rated_torque_nm=1.5)),
     "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
     "unitree": Fitting("GO-M8010-6"),
 }
@@ -142,7 +143,7 @@ class Rig:
 
     def settle(self, drive: Drive):
         """As many cycles of one kind as motors that take turns need to act on it, and one more to hear of it."""
-        for _ in range(5):
+        for _ in range(8):
             state = self.step(drive)
         return state
 
