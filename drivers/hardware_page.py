@@ -57,6 +57,23 @@ MOTOR_NOTES = {
   inventory. When it expires, the output goes off.
 - The range of its motion frames cannot be read from the motor: the table's two rows are all there is.
 """,
+    "moteus": """\
+- CAN FD, 1 and 5 Mbit/s. Bit rates alone are not enough: the vendor asks for `sample-point 0.666 dsample-point
+  0.666 sjw 10 dsjw 5 restart-ms 1000`. `id.id` as in the robot file, `can.prefix` 0; this computer is host 0.
+- The row of a board says what its messages carry; what the motor on it can do is in `drive`: torque, speed, and
+  the largest stiffness and damping, at the output.
+- Commands are shares, 0 to 1, of the controller's own gains, which count per turn: set `servo.pid_position.kp` to
+  at least 2π times `kp_max_nm_per_rad`, and `kd` likewise. Both are read at every inventory, and a motor with less
+  is refused; DAMP's damping must fit in, too.
+- `motor_turns_per_output_turn` must be what `motor_position.rotor_to_output_ratio` says; `servopos.position_min`
+  and `position_max` must leave room for the joint (as delivered they leave 0.01 turns) or be nan.
+- Command timeout: stated in every command, read back at every inventory. When it expires, the motor is damped with
+  at most `servo.timeout_max_torque_Nm` and stays so, as fault TIMED_OUT, until it is stopped. Every stop clears
+  faults, too: a fault that is over is gone after DISABLE.
+- Between two commands the target goes on at the commanded speed. Targets have steps of 0.0001 turns (0.6 mrad).
+- Without an encoder at the output, a gearbox makes the position at power-up ambiguous by one turn of the motor.
+- The temperature is the higher of board and winding; the winding's needs a thermistor that is switched on.
+""",
     "canopen": """\
 - CiA 402 drives in cyclic synchronous torque mode; identifiers follow from the node id, and 127 is this computer's.
   Each cycle a drive gets its controlword and torque, and one SYNC per bus makes all of them act and report.

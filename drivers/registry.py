@@ -19,6 +19,9 @@ from drivers.can.cybergear.device import CyberGearMotors
 from drivers.can.damiao import tables as damiao
 from drivers.can.damiao.device import DamiaoMotors
 from drivers.can.damiao.scan import SCAN as DAMIAO_SCAN
+from drivers.can.moteus import tables as moteus
+from drivers.can.moteus.device import MoteusMotors
+from drivers.can.moteus.scan import SCAN as MOTEUS_SCAN
 from drivers.can.myactuator import tables as myactuator
 from drivers.can.myactuator.device import MyActuatorMotors
 from drivers.can.myactuator.scan import SCAN as MYACTUATOR_SCAN
@@ -164,6 +167,20 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.ID_RANGE,
         (0, 0),
         scan=MYACTUATOR_SCAN,
+    ),
+    # They answer the host, which is 0.
+    "moteus": MotorMake(
+        moteus.MODELS,
+        MoteusMotors,
+        moteus.CAPABILITIES,
+        moteus.CYCLE_COST,
+        moteus.DEVICE_ID_RANGE,
+        (0, 0),
+        needs_fd=True,
+        # Commands are shares of its own gains.
+        drive_keys=("kp_max_nm_per_rad", "kd_max_nm_s_per_rad"),
+        usual_rates_bps=(moteus.BITRATE_BPS, moteus.DATA_BITRATE_BPS),
+        scan=MOTEUS_SCAN,
     ),
     # Identifiers follow from the node id; one is ours.
     "canopen": MotorMake(

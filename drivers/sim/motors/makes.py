@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from drivers.sim.motors import canopen, cubemars, myactuator, odrive, robstride, unitree
+from drivers.sim.motors import canopen, cubemars, moteus, myactuator, odrive, robstride, unitree
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
 
@@ -14,6 +14,7 @@ MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {
     "cybergear": robstride.CyberGearMotors,
     "cubemars": cubemars.CubeMarsMotors,
     "myactuator": myactuator.MyActuatorMotors,
+    "moteus": moteus.MoteusMotors,
     "canopen": canopen.CanOpenMotors,
     "odrive": odrive.ODriveMotors,
     "unitree": unitree.UnitreeMotors,
@@ -25,6 +26,7 @@ FAULT_NAMES: Mapping[str, Collection[str]] = {
     "cybergear": robstride.CYBERGEAR_FAULT_CODES.keys(),
     "cubemars": cubemars.FAULT_CODES.keys(),
     "myactuator": myactuator.FAULT_CODES.keys(),
+    "moteus": moteus.FAULT_CODES.keys(),
     "canopen": canopen.FAULT_CODES.keys(),
     "odrive": odrive.FAULT_CODES.keys(),
     "unitree": unitree.FAULT_CODES.keys(),

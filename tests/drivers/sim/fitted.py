@@ -40,6 +40,7 @@ FITTINGS: Mapping[str, Fitting] = {
     "cybergear": Fitting("CyberGear"),
     "cubemars": Fitting("AK70-10"),
     "myactuator": Fitting("RMD"),
+    "moteus": Fitting("r4", DriveConfig(25.0, 22.0, 6.0, kp_max_nm_per_rad=100.0, kd_max_nm_s_per_rad=5.0)),
     "canopen": Fitting("EPOS4", DriveConfig(40.0, 30.0, 9.0, 16_384, rated_torque_nm=1.5)),
     "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
     "unitree": Fitting("GO-M8010-6"),
