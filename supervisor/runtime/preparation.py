@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from drivers.registry import MOTOR_MAKES, motor_model, timeout_problems, wiring_problems
+from drivers.registry import MOTOR_MAKES, motor_model, temperature_problems, timeout_problems, wiring_problems
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
@@ -92,11 +92,21 @@ def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock, 
     signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
     if problems or robot is None or policy is None or mission is None or policy_path is None or signed is None:
         raise ConfigError(problems)
-    reasons = [*wiring_problems(robot.config), *timeout_problems(robot.config)]
+    reasons = robot_problems(robot)
     if reasons:
         raise RefusedError(reasons)
     signature, remarks = signed
     return Prepared(robot, policy, policy_path, mission.content, mission.path, signature, remarks, faults)
+
+
+def robot_problems(robot: Robot) -> list[str]:
+    """Why a robot whose files are sound cannot work with its motors and buses, or could never be armed."""
+    guards = [row.id for row in robot.safety.guards]
+    return [
+        *wiring_problems(robot.config),
+        *timeout_problems(robot.config),
+        *temperature_problems(robot.config, guards),
+    ]
 
 
 def gain_limits(robot: RobotConfig) -> dict[str, GainLimits]:
@@ -160,7 +170,7 @@ def check_all(robot_name: str, policy_name: str | None, mission_name: str) -> li
     signed = None if robot is None else _collect(problems, lambda: read_signature(robot))
     if problems or robot is None or mission is None or signed is None:
         raise ConfigError(problems)
-    reasons = [*wiring_problems(robot.config), *timeout_problems(robot.config)]
+    reasons = robot_problems(robot)
     if reasons:
         raise RefusedError(reasons)
     return [*_facts(robot, mission.content), *signed[1]]

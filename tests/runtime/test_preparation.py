@@ -73,6 +73,26 @@ def test_an_error_of_the_wiring_is_a_refusal_with_every_reason(files: Files) -> 
         check_all(str(files.robot), None, str(files.mission))
 
 
+def test_a_temperature_guard_over_motors_that_do_not_say_theirs_is_refused(files: Files) -> None:
+    drive = "drive: {torque_max_nm: 40, velocity_max_rad_per_s: 30, encoder_counts_per_turn: 4096, rated_torque_nm: 2}"
+    for bus in range(4):
+        change(
+            files.robot,
+            f"{{make: damiao, model: DM8009, bus: can{bus}, id: 1, feedback_id: 17}}",
+            f"{{make: canopen, model: CiA402, bus: can{bus}, id: 1, {drive}}}",
+        )
+    with pytest.raises(RefusedError) as caught:
+        check_all(str(files.robot), None, str(files.mission))
+    assert len(caught.value.reasons) == 4
+    expected = "joint fl_hip: canopen CiA402 does not say its temperature, so the guard motor_temperature would never be"
+    assert caught.value.reasons[0].startswith(expected)
+    row = "  - id: motor_temperature"
+    text = files.safety.read_text(encoding="utf-8")
+    start = text.index(row)
+    files.safety.write_text(text[:start] + text[text.index("  - id: tilt", start) :], encoding="utf-8")
+    assert check_all(str(files.robot), None, str(files.mission))
+
+
 def test_a_signature_is_used_only_where_it_fits(files: Files) -> None:
     robot = load_robot(files.robot)
     signature, remarks = read_signature(robot)
