@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from drivers.capabilities import SERIAL_BITS_PER_BYTE, Capabilities, ControlLoop, CycleCost, Timeout, Zero
+from drivers.host_position import ServoModel
 from drivers.serial.framing import SummedLayout
 
 BROADCAST_ID: Final = 0xFE
@@ -98,6 +100,8 @@ def _measured(address: int, size: int = 1, sign_bit: int | None = None) -> Regis
 
 
 STS_REGISTERS: Final[Mapping[str, Register]] = {
+    "firmware_major": Register(0, 1, is_stored=True, is_read_only=True),
+    "firmware_minor": Register(1, 1, is_stored=True, is_read_only=True),
     "model": Register(3, 2, is_stored=True, is_read_only=True),
     "id": _stored(5),
     "baud": _stored(6),
@@ -139,6 +143,8 @@ STS_REGISTERS: Final[Mapping[str, Register]] = {
 }
 
 SCS_REGISTERS: Final[Mapping[str, Register]] = {
+    "firmware_major": Register(0, 1, is_stored=True, is_read_only=True),
+    "firmware_minor": Register(1, 1, is_stored=True, is_read_only=True),
     "model": Register(3, 2, is_stored=True, is_read_only=True),
     "id": _stored(5),
     "baud": _stored(6),
@@ -213,3 +219,128 @@ RETURN_DELAY_COUNT_S: Final = 2e-6
 STS_MOTION_ADDRESS: Final = 56
 STS_MOTION_BYTES: Final = 15
 """One read from position to current."""
+
+IDENTITY_ADDRESS: Final = 0
+IDENTITY_BYTES: Final = 40
+"""One read of all that is stored; who the servo is, and how it is set up."""
+
+SWITCH_ADDRESS: Final = 40
+START_BYTES: Final = 8
+"""One write from the torque switch to the goal speed: switched on with its goal, or not at all."""
+
+STATE_BYTES: Final[Mapping[str, int]] = {"STS": 10, "SCS": 8}
+"""One read from position, by series: to the status, or to the temperature where there is no status."""
+
+WHOLE_BYTES: Final = {series: STS_MOTION_ADDRESS - SWITCH_ADDRESS + size for series, size in STATE_BYTES.items()}
+"""One read from the torque switch to the end of the same."""
+
+FULL_TORQUE_LIMIT: Final = 1000
+"""Of the torque limit register, in 0.1 %."""
+
+TURN_COUNTS: Final[Mapping[str, tuple[int, int]]] = {"STS": (0, 4095), "SCS": (0, 1023)}
+"""Lowest and highest goal within the one turn (or the 300 degrees) that a servo knows after its power was cut."""
+
+RETURN_DELAY_MAX_COUNT: Final = 10
+"""Of register 7: 20 us, which `CYCLE_COST` has room for. Some leave the factory with 250, which is 500 us."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeetechModel(ServoModel):
+    """One model.
+
+    Attributes:
+        number: What its model register reads.
+        series: Key of `SERIES`.
+        p_gain: P register for which the stiffness holds; it is proportional to it. 0 where there is none.
+        d_gain: D register, as it leaves the factory.
+    """
+
+    number: int
+    series: str
+    p_gain: int
+    d_gain: int
+
+
+_STIFFNESS_PER_TORQUE: Final = 17.8 / 3.35
+"""1/rad at P 32, of the STS3215 as identified: full drive is reached 0.19 rad from the goal."""
+
+
+def _model(
+    name: str, number: int, v_rad_per_s: float, t_nm: float, source: str, k_nm_per_rad: float = 0.0, series: str = "STS"
+) -> FeetechModel:
+    """A row; the motor loses all its torque at its no-load speed."""
+    row = SERIES[series]
+    stiffness, damping = k_nm_per_rad or _STIFFNESS_PER_TORQUE * t_nm, t_nm / v_rad_per_s
+    half_turn = (TURN_COUNTS[series][1] - row.centre_count) * row.position_count_rad
+    p_gain, d_gain = (32, 32) if series == "STS" else (0, 0)
+    return FeetechModel(
+        name,
+        half_turn,
+        v_rad_per_s,
+        t_nm,
+        stiffness,
+        damping,
+        source,
+        stiffness_nm_per_rad=stiffness,
+        damping_nm_s_per_rad=damping,
+        number=number,
+        series=series,
+        p_gain=p_gain,
+        d_gain=d_gain,
+    )
+
+
+_SCALED: Final = "stiffness not identified: STS3215's, scaled with the stall torque"
+
+MODELS: Final[Mapping[str, FeetechModel]] = {
+    row.name: row
+    for row in (
+        _model(
+            "STS3215",
+            777,
+            5.45,
+            1.91,
+            "data sheet at 7.4 V (19.5 kg cm, 52 rpm); stiffness as identified for Open Duck Mini",
+            17.8,
+        ),
+        _model("STS3215-12V", 777, 4.7, 2.94, f"data sheet at 12 V (30 kg cm, 45 rpm); {_SCALED}"),
+        _model("STS3250", 2825, 7.87, 4.9, f"data sheet at 12 V (50 kg cm, 0.133 s for 60 degrees); {_SCALED}"),
+        _model(
+            "SCS0009", 1284, 10.5, 0.22, f"data sheet at 6 V (2.3 kg cm, 0.1 s for 60 degrees); {_SCALED}", 0.0, "SCS"
+        ),
+    )
+}
+"""Stiffness falls and rises with the supply."""
+
+GOAL_MARGIN_RAD: Final = 0.2
+"""How far joints stay away from the end of the turn: goals lead by up to 0.19 rad, where drive is full."""
+
+REPLY_TIMEOUT_S: Final = 0.02
+"""How long to wait for an answer: servos answer in under 1 ms, the rest is for the adapter and our cycle."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all packets lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.HOST_POSITION,
+    velocity="measured",
+    torque="estimated",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.NONE,
+    when_host_dies="holds its last goal for ever, with torque",
+    zero=Zero.FLASH,
+    reads_ranges=True,
+)
+
+_PACKET_BYTES: Final = 6
+"""Header, id, length, instruction or error, checksum."""
+
+CYCLE_COST: Final = CycleCost(
+    # Its goal in the sync write, its id in the sync read, and its answer.
+    motor_bits=SERIAL_BITS_PER_BYTE * (3 + 1 + _PACKET_BYTES + STATE_BYTES["STS"]),
+    # Cycles of 12 servos are reported to end at 200 to 250 Hz: this much more than their bytes.
+    motor_s=50e-6,
+    bus_bits=SERIAL_BITS_PER_BYTE * 2 * (_PACKET_BYTES + 2),
+)
