@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.harness import Measurement, Row, timed
 from drivers.serial.dynamixel import codec
-from drivers.serial.dynamixel.batch import GoalPositionBatch, MotionBatch
-from drivers.serial.dynamixel.tables import GOAL_POSITION, MOTION_ADDRESS, MOTION_BYTES
+from drivers.serial.dynamixel.batch import BlockBatch, Goal, GoalCurrentBatch
+from drivers.serial.dynamixel.tables import CYCLE_BLOCK_BYTES, GOAL_CURRENT, INDIRECT_DATA
 
 GOAL_US = 35.0
 LEAST_RATIO = 3.0
@@ -21,7 +21,10 @@ CALLS = 2000
 VARIETY = 256
 """Different cycles, so that the checksum's table is not always read at the same places."""
 
-_MOTION = Struct("<hii")
+_BLOCK = Struct("<BBBBhiiB")
+_FIELDS = [
+    (INDIRECT_DATA + at, size) for at, size in ((0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (6, 4), (10, 4), (14, 1))
+]
 IDS = tuple(range(1, 13))
 
 
@@ -51,20 +54,24 @@ class _Port:
 
 
 def _answers(rng: np.random.Generator) -> bytes:
-    """Twelve status packets to a read of current, velocity and position."""
-    motions = (_MOTION.pack(rng.integers(-500, 500), rng.integers(-300, 300), rng.integers(0, 4096)) for _ in IDS)
-    return b"".join(codec.make_status(i, 0, motion) for i, motion in zip(IDS, motions, strict=True))
+    """Twelve status packets to a read of the registers that a cycle reads."""
+    blocks = (
+        _BLOCK.pack(1, 2, 0, 5, rng.integers(-500, 500), rng.integers(-300, 300), rng.integers(0, 4096), 40)
+        for _ in IDS
+    )
+    return b"".join(codec.make_status(i, 0, block) for i, block in zip(IDS, blocks, strict=True))
 
 
-def _ours(answers: Sequence[bytes], targets: NDArray[np.float64]) -> Measurement:
-    goals, motions = GoalPositionBatch(IDS), MotionBatch(IDS, [0.00269] * len(IDS))
+def _ours(answers: Sequence[bytes], torques_nm: NDArray[np.float64]) -> Measurement:
+    goals = GoalCurrentBatch([IDS], range(len(IDS)), [Goal(0.0039, 1821)] * len(IDS))
+    blocks = BlockBatch(IDS, [INDIRECT_DATA] * len(IDS))
 
     def cycle(number: int) -> None:
-        goals.encode(targets[number % VARIETY])
-        motions.take(answers[number % VARIETY])
+        goals.encode(torques_nm[number % VARIETY])
+        blocks.take(answers[number % VARIETY])
 
     measured = timed(cycle, CALLS)
-    if motions.strangers or motions.parser.dropped_bytes:
+    if blocks.strangers or blocks.parser.dropped_bytes:
         raise RuntimeError("the answers were not taken")
     return measured
 
@@ -73,15 +80,15 @@ def _theirs(answers: Sequence[bytes]) -> Measurement:
     import dynamixel_sdk as sdk  # noqa: PLC0415 (not installed everywhere)
 
     port, handler = _Port(), sdk.PacketHandler(2.0)
-    writer = sdk.GroupSyncWrite(port, handler, GOAL_POSITION.address, GOAL_POSITION.size)
-    reader = sdk.GroupSyncRead(port, handler, MOTION_ADDRESS, MOTION_BYTES)
+    writer = sdk.GroupSyncWrite(port, handler, GOAL_CURRENT.address, GOAL_CURRENT.size)
+    reader = sdk.GroupSyncRead(port, handler, INDIRECT_DATA, CYCLE_BLOCK_BYTES)
     for servo_id in IDS:
-        writer.addParam(servo_id, [0, 8, 0, 0])
+        writer.addParam(servo_id, [0, 0])
         reader.addParam(servo_id)
 
     def cycle(number: int) -> None:
         for servo_id in IDS:
-            writer.changeParam(servo_id, [servo_id + number & 0xFF, 8, 0, 0])
+            writer.changeParam(servo_id, [servo_id + number & 0xFF, 0])
         writer.txPacket()
         port.answers = answers[number % VARIETY]
         port.clearPort()
@@ -89,9 +96,8 @@ def _theirs(answers: Sequence[bytes]) -> Measurement:
         if reader.rxPacket() != sdk.COMM_SUCCESS:
             raise RuntimeError("the vendor's library does not take the answers")
         for servo_id in IDS:
-            reader.getData(servo_id, 126, 2)
-            reader.getData(servo_id, 128, 4)
-            reader.getData(servo_id, 132, 4)
+            for address, size in _FIELDS:
+                reader.getData(servo_id, address, size)
 
     return timed(cycle, CALLS // 10)
 

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from drivers.capabilities import SERIAL_BITS_PER_BYTE, Capabilities, ControlLoop, CycleCost, Timeout, Zero
+from drivers.devices import MotorModel
+
 HEADER: Final = b"\xff\xff\xfd\x00"
 HEAD_BYTES: Final = 7
 """Header, id and length."""
@@ -70,6 +73,12 @@ HARDWARE_ERROR_BITS: Final[Mapping[int, str]] = {
 }
 """Bits of register 70. After a shutdown, only a reboot helps."""
 
+HARDWARE_FAULTS: Final = 0xFF
+EXPIRED_FAULT: Final = 1 << 8
+RESTARTED_FAULT: Final = 1 << 9
+FURTHER_FAULTS: Final[Mapping[int, str]] = {EXPIRED_FAULT: "BUS_WATCHDOG", RESTARTED_FAULT: "RESTARTED"}
+"""Ours, above the bits of register 70: the watchdog has expired; or what was set in RAM is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
@@ -115,6 +124,7 @@ CURRENT_LIMIT: Final = _stored(38, 2)
 VELOCITY_LIMIT: Final = _stored(44, 4)
 MAX_POSITION_LIMIT: Final = _stored(48, 4)
 MIN_POSITION_LIMIT: Final = _stored(52, 4)
+STARTUP_CONFIGURATION: Final = _stored(60)
 SHUTDOWN: Final = _stored(63)
 
 TORQUE_ENABLE: Final = Register(64, 1)
@@ -150,10 +160,6 @@ REGISTERS: Final[Mapping[str, Register]] = {
     name: value for name, value in sorted(globals().items()) if isinstance(value, Register)
 }
 """Every register above by its name."""
-
-MOTION_ADDRESS: Final = PRESENT_CURRENT.address
-MOTION_BYTES: Final = 10
-"""Present current (on XL430: load, 0.1 %), velocity and position lie side by side: one read gets all three."""
 
 MODE_CURRENT: Final = 0
 MODE_VELOCITY: Final = 1
@@ -203,6 +209,44 @@ WATCHDOG_EXPIRED: Final = 0xFF
 """What register 98 reads once it has expired; the goals are read-only until 0 is written there."""
 
 
+INDIRECT_ADDRESS: Final = 168
+"""First of a list of 16-bit addresses in RAM: the bytes there appear side by side in the indirect data."""
+
+INDIRECT_DATA: Final = 224
+INDIRECT_DATA_330: Final = 208
+"""Where the listed bytes appear; on the smallest models 20 of them, on the others 28 in this place."""
+
+CYCLE_BLOCK: Final = (
+    TORQUE_ENABLE,
+    STATUS_RETURN_LEVEL,
+    HARDWARE_ERROR,
+    BUS_WATCHDOG,
+    PRESENT_CURRENT,
+    PRESENT_VELOCITY,
+    PRESENT_POSITION,
+    PRESENT_TEMPERATURE,
+)
+"""What is read of every servo in every cycle, through the indirect data.
+
+A servo that answers reads has a status return level above 0: where 0 stands there, the list was lost in a restart, and
+nothing in the block means anything.
+"""
+
+CYCLE_BLOCK_ADDRESSES: Final = tuple(r.address + at for r in CYCLE_BLOCK for at in range(r.size))
+CYCLE_BLOCK_BYTES: Final = len(CYCLE_BLOCK_ADDRESSES)
+
+STARTUP_FIRMWARE: Final = 46
+"""From which on every model has register 60; the larger ones from 45."""
+
+PROTECTIONS: Final = 0b11_0100
+"""Bits of register 63 that must be set: switch off when overheated, shocked or overloaded."""
+
+PWM_FULL: Final = 885
+
+LOWEST_SECONDARY_OFF: Final = 253
+"""From here on, register 12 is no second id."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServoModel:
     """One model.
@@ -213,6 +257,10 @@ class ServoModel:
         current_count_a: Unit of current registers; None where the model measures no current.
         modes: Values that register 11 takes.
         watchdog_firmware: Oldest firmware whose bus watchdog is known to stop the servo.
+        stall_nm, stall_a, no_load_rpm: At the recommended voltage. Stall torque is what it can reach, not what it
+            can hold; torque over current is taken to be the same everywhere.
+        current_limit_count: Highest value of register 38.
+        indirect_data: Where its indirect data begin.
         source: Where the numbers come from.
     """
 
@@ -221,23 +269,116 @@ class ServoModel:
     current_count_a: float | None
     modes: tuple[int, ...]
     watchdog_firmware: int
+    stall_nm: float
+    stall_a: float
+    no_load_rpm: float
+    current_limit_count: int
+    indirect_data: int
     source: str
+
+    @property
+    def torque_count_nm(self) -> float:
+        """Torque of one count of current, N·m; 0 where the model measures none."""
+        return (self.current_count_a or 0.0) * self.stall_nm / self.stall_a
+
+    @property
+    def torque_max_count(self) -> int:
+        """Goal current at the stall torque, as far as the register goes."""
+        return min(int(self.stall_a / self.current_count_a), self.current_limit_count) if self.current_count_a else 0
 
 
 _ALL_MODES = tuple(MODE_NAMES)
 _NO_CURRENT = (MODE_VELOCITY, MODE_POSITION, MODE_EXTENDED_POSITION, MODE_PWM)
 _SDK = "dynamixel-sdk 4.1.0 (number), e-Manual (units)"
-_FIRMWARE_51 = f"{_SDK}; forum.robotis.com topic 4814: on firmware 51 the watchdog expires and the motor keeps turning"
+_FIRMWARE_51 = (
+    f"{_SDK}, at 5 V; forum.robotis.com topic 4814: on firmware 51 the watchdog expires and the motor keeps turning; "
+    "indirect data from firmware 52 on as in its table of dynamixel-sdk 4.1.0"
+)
 
-MODELS: Final[Mapping[str, ServoModel]] = {
+
+def _current(
+    name: str, number: int, stall_nm: float, stall_a: float, rpm: float, limit: int, *, volt: float = 12.0
+) -> ServoModel:
+    source = f"{_SDK}, at {volt:g} V"
+    return ServoModel(name, number, 0.00269, _ALL_MODES, 0, stall_nm, stall_a, rpm, limit, INDIRECT_DATA, source)
+
+
+def _small(name: str, number: int, stall_nm: float, stall_a: float, rpm: float, limit: int) -> ServoModel:
+    return ServoModel(
+        name, number, 0.001, _ALL_MODES, 52, stall_nm, stall_a, rpm, limit, INDIRECT_DATA_330, _FIRMWARE_51
+    )
+
+
+SERVOS: Final[Mapping[str, ServoModel]] = {
     row.name: row
     for row in (
-        ServoModel("XL330-M077", 1190, 0.001, _ALL_MODES, 52, _FIRMWARE_51),
-        ServoModel("XL330-M288", 1200, 0.001, _ALL_MODES, 52, _FIRMWARE_51),
-        ServoModel("XL430-W250", 1060, None, _NO_CURRENT, 0, _SDK),
-        ServoModel("XM430-W350", 1020, 0.00269, _ALL_MODES, 0, _SDK),
-        ServoModel("XM430-W210", 1030, 0.00269, _ALL_MODES, 0, _SDK),
-        ServoModel("XM540-W270", 1120, 0.00269, _ALL_MODES, 0, _SDK),
-        ServoModel("XM540-W150", 1130, 0.00269, _ALL_MODES, 0, _SDK),
+        _small("XL330-M077", 1190, 0.215, 1.47, 383.0, 1750),
+        _small("XL330-M288", 1200, 0.52, 1.47, 103.0, 1750),
+        ServoModel("XL430-W250", 1060, None, _NO_CURRENT, 0, 1.4, 1.3, 57.0, 0, INDIRECT_DATA, f"{_SDK}, at 11.1 V"),
+        _current("XM430-W350", 1020, 4.1, 2.3, 46.0, 1193),
+        _current("XM430-W210", 1030, 3.0, 2.3, 77.0, 1193),
+        _current("XM540-W270", 1120, 10.6, 4.4, 30.0, 2047),
+        _current("XM540-W150", 1130, 7.3, 4.4, 53.0, 2047),
+        _current("XH540-W270", 1100, 9.9, 4.9, 39.0, 2047),
+        _current("XH540-W150", 1110, 7.1, 4.9, 70.0, 2047),
     )
 }
+"""Every model that is known, whether it can be driven or not."""
+
+KP_MAX_NM_PER_RAD: Final = 200.0
+KD_MAX_NM_S_PER_RAD: Final = 5.0
+"""Closed here and carried by no message, so that these bounds are ours: one count of position is then 0.3 N·m, one of
+velocity 0.12 N·m."""
+
+MODELS: Final[Mapping[str, MotorModel]] = {
+    servo.name: MotorModel(
+        servo.name,
+        math.pi,
+        servo.no_load_rpm * 2.0 * math.pi / 60.0,
+        servo.stall_nm,
+        KP_MAX_NM_PER_RAD,
+        KD_MAX_NM_S_PER_RAD,
+        f"{servo.source}: stall torque and no-load speed",
+    )
+    for servo in SERVOS.values()
+    if MODE_CURRENT in servo.modes
+}
+"""The models that take a current, and so a torque. Its encoder knows one turn: further, the position starts anew."""
+
+WRAP_MARGIN_RAD: Final = 0.3
+"""How far from the end of its turn a joint must stay."""
+
+REPLY_TIMEOUT_S: Final = 0.03
+"""How long to wait for an answer: an FTDI adapter keeps the last bytes for up to 16 ms, the rest is our cycle."""
+
+ATTEMPTS: Final = 10
+"""Requests are repeated this often: with a third of all packets lost both ways, one in a thousand still fails."""
+
+CAPABILITIES: Final = Capabilities(
+    control=ControlLoop.HOST_TORQUE,
+    velocity="measured",
+    torque="estimated",
+    temperature="measured",
+    says_whether_on=True,
+    reports_faults=True,
+    timeout=Timeout.MEMORY,
+    when_host_dies="goes limp, its torque switch stays on; clear its faults, then enable",
+    zero=Zero.FLASH,
+    reads_ranges=True,
+)
+
+_EMPTY_PACKET_BYTES = 10
+_PLACE_BYTES = 4
+_STATUS_BYTES = _EMPTY_PACKET_BYTES + 1 + CYCLE_BLOCK_BYTES
+_STUFFING_BYTES = CYCLE_BLOCK_BYTES // 3
+"""One for each three bytes of a block, if all of them were FF FF FD."""
+
+CYCLE_COST: Final = CycleCost(
+    motor_bits=SERIAL_BITS_PER_BYTE * (1 + GOAL_CURRENT.size + 5 + _STATUS_BYTES + _STUFFING_BYTES),
+    bus_bits=SERIAL_BITS_PER_BYTE * 2 * (_EMPTY_PACKET_BYTES + _PLACE_BYTES),
+)
+"""A sync write of the goal currents, a read of the block (at most 5 bytes per servo in the request), and the answers.
+
+With a return delay of 0, which the inventory insists on; 250, as delivered, is half a millisecond per servo.
+A fast sync read would save 7 bytes per servo, and lose the answers of all servos behind one that is missing.
+"""

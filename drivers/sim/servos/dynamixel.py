@@ -3,18 +3,23 @@
 Built on the driver's own parser and packets; that both are right is shown by the vendor's library, which talks to these
 servos in the tests.
 
-Answers come at once: return delays and the time of the bytes on the line are not simulated here.
+Answers come at once: return delays and the time of the bytes on the line are not simulated here. What is said in one
+go is on the line at once, though, and nothing may be said after what is answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from drivers.serial.dynamixel import tables as t
 from drivers.serial.dynamixel.codec import Packet, PacketParser
 from drivers.serial.dynamixel.crc import crc16
 from drivers.sim.servos.dynamixel_servo import DynamixelServo, word
 from supervisor.core.errors import SimulationError
+
+_TORN_BYTES: Final = 5
+"""What is left of an answer that somebody talked into."""
 
 
 class DynamixelBus:
@@ -25,7 +30,7 @@ class DynamixelBus:
         baud: Rate of the line, 1/s. Servos that listen at another rate understand nothing.
 
     Attributes:
-        servos: As given; unplug one by taking it out.
+        servos: As given; to unplug one, give a list without it.
         parser: What the servos hear, with its counters.
 
     Raises:
@@ -35,7 +40,7 @@ class DynamixelBus:
     def __init__(self, servos: Iterable[DynamixelServo], baud: int = 57_600) -> None:
         if baud not in t.BAUD_CODES:
             raise SimulationError(f"no Dynamixel line at {baud} baud, allowed: {sorted(t.BAUD_CODES)}")
-        self.servos = list(servos)
+        self.servos: Sequence[DynamixelServo] = list(servos)
         self.baud = baud
         self.parser = PacketParser()
 
@@ -43,17 +48,21 @@ class DynamixelBus:
         """Put the host's bytes on the line.
 
         Returns:
-            What the servos answer, in the order of the instructions.
+            What the servos answer.
         """
         packets = [packet for packet in self.parser.feed(data) if packet.instruction != t.STATUS]
         listening = [servo for servo in self.servos if servo.baud_code == t.BAUD_CODES[self.baud]]
-        answers: list[bytes] = []
+        answer = b""
         for packet in packets:
+            if answer:
+                # One line for both directions: whoever talks on destroys the answer, and is not understood.
+                answer = answer[:_TORN_BYTES]
+                break
             for servo in listening:
                 servo.advance_to(now_s, is_heard=True)
-            answers.append(self._carry_out(packet, listening))
+            answer = self._carry_out(packet, listening)
         self.advance_to(now_s)
-        return b"".join(answers)
+        return answer
 
     def advance_to(self, now_s: float) -> None:
         """Move all servos on in time, with nobody talking."""

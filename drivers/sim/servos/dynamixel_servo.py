@@ -1,6 +1,6 @@
 """One simulated Dynamixel X-series servo: its control table, its shaft, and how it answers.
 
-The shaft follows its goals at the speed limit, without inertia or load.
+Alone, its shaft follows its goals at the speed limit, without inertia or load; in a robot, its shaft is a joint.
 """
 
 from __future__ import annotations
@@ -39,20 +39,23 @@ class DynamixelServo:
     Attributes:
         table: Its registers.
         shaft_count: Where the shaft is, in counts, without the homing offset.
+        velocity_count, current_count: What it measures, in counts of its registers.
+        lasting_errors: Bits of register 70 whose cause is still there, so that a restart does not help.
 
     Raises:
         SimulationError: No such model, id or baud rate.
     """
 
     def __init__(self, servo_id: int, model: str = "XM430-W350", *, firmware: int = 52, baud: int = 57_600) -> None:
-        if model not in t.MODELS or baud not in t.BAUD_CODES or not 0 <= servo_id <= t.MAXIMUM_ID:
+        if model not in t.SERVOS or baud not in t.BAUD_CODES or not 0 <= servo_id <= t.MAXIMUM_ID:
             raise SimulationError(f"no Dynamixel {model!r} with id {servo_id} at {baud} baud")
-        self.table = ControlTable(t.MODELS[model], firmware)
+        self.table = ControlTable(t.SERVOS[model], firmware)
         self.table[t.ID] = servo_id
         self.table[t.BAUD_RATE] = t.BAUD_CODES[baud]
         self.shaft_count = float(t.CENTRE_COUNT)
-        self._watchdog_stops = firmware >= t.MODELS[model].watchdog_firmware
-        self._velocity_count = 0.0
+        self.velocity_count = self.current_count = 0.0
+        self.lasting_errors = 0
+        self._watchdog_stops = firmware >= t.SERVOS[model].watchdog_firmware
         self._held_count: float | None = None
         self._left: tuple[int, bytes] | None = None
         self._now_s = 0.0
@@ -77,19 +80,26 @@ class DynamixelServo:
     @property
     def velocity_rad_per_s(self) -> float:
         """Of the shaft."""
-        return self._velocity_count * t.VELOCITY_COUNT_RAD_PER_S
+        return self.velocity_count * t.VELOCITY_COUNT_RAD_PER_S
 
     def reboot(self) -> None:
-        """Start again: torque off, errors gone, RAM at its defaults, the goal where the shaft is."""
+        """Start again: torque off, errors gone, RAM at its defaults, whole turns forgotten, the goal where it is."""
         self.table.reset_ram()
-        self._held_count, self._left, self._velocity_count = None, None, 0.0
+        self._held_count, self._left, self.velocity_count, self.current_count = None, None, 0.0, 0.0
+        self.shaft_count %= t.COUNTS_PER_TURN
+        self.table[t.TORQUE_ENABLE] = self.table[t.STARTUP_CONFIGURATION] & 1
+        self.raise_errors(self.lasting_errors)
         self.table[t.GOAL_POSITION] = self._present_count()
         self._measure()
 
     def fail(self, bit: int) -> None:
         """Raise a hardware error, one of `HARDWARE_ERROR_BITS`. Those in the shutdown mask switch the torque off."""
-        self.table[t.HARDWARE_ERROR] = self.table[t.HARDWARE_ERROR] | 1 << bit
-        if 1 << bit & self.table[t.SHUTDOWN]:
+        self.raise_errors(1 << bit)
+
+    def raise_errors(self, bits: int) -> None:
+        """Raise any number of them, none included."""
+        self.table[t.HARDWARE_ERROR] = self.table[t.HARDWARE_ERROR] | bits
+        if bits & self.table[t.SHUTDOWN]:
             self.table[t.TORQUE_ENABLE] = 0
 
     def set_temperature(self, temperature_degc: int) -> None:
@@ -129,24 +139,35 @@ class DynamixelServo:
         self._measure()
 
     def _move(self, now_s: float) -> None:
-        """Follow the goals from the last time to this one."""
+        """Go on to a time."""
         step_s, self._now_s = max(now_s - self._now_s, 0.0), max(now_s, self._now_s)
+        self.follow(step_s)
+
+    @property
+    def pushes_count(self) -> int:
+        """The goal current, where it is in force."""
+        is_pushing = self.has_torque and self.table[t.OPERATING_MODE] == t.MODE_CURRENT and self._held_count is None
+        return self.table[t.GOAL_CURRENT] if is_pushing else 0
+
+    def follow(self, step_s: float) -> None:
+        """Move the shaft for some time: towards the goals, with nothing in the way."""
         table = self.table
         mode = table[t.OPERATING_MODE]
+        self.current_count = self.pushes_count
         if not self.has_torque or mode in _FREE_MODES:
-            self._velocity_count = 0.0
+            self.velocity_count = 0.0
             return
         per_count = t.VELOCITY_COUNT_RAD_PER_S / t.POSITION_COUNT_RAD * step_s
         if mode == t.MODE_VELOCITY:
-            self._velocity_count = 0.0 if self._held_count is not None else float(table[t.GOAL_VELOCITY])
-            self.shaft_count += self._velocity_count * per_count
+            self.velocity_count = 0.0 if self._held_count is not None else float(table[t.GOAL_VELOCITY])
+            self.shaft_count += self.velocity_count * per_count
             return
         goal = table[t.GOAL_POSITION] - table[t.HOMING_OFFSET] if self._held_count is None else self._held_count
         fastest = table[t.PROFILE_VELOCITY] or table[t.VELOCITY_LIMIT]
         way = goal - self.shaft_count
         step = math.copysign(min(abs(way), fastest * per_count), way)
         self.shaft_count += step
-        self._velocity_count = math.copysign(fastest, way) if abs(way) > abs(step) else 0.0
+        self.velocity_count = math.copysign(fastest, way) if abs(way) > abs(step) else 0.0
 
     def _present_count(self) -> int:
         count = round(self.shaft_count) + self.table[t.HOMING_OFFSET]
@@ -156,10 +177,9 @@ class DynamixelServo:
     def _measure(self) -> None:
         table = self.table
         table[t.PRESENT_POSITION] = self._present_count()
-        table[t.PRESENT_VELOCITY] = round(self._velocity_count)
-        is_pushing = self.has_torque and table[t.OPERATING_MODE] == t.MODE_CURRENT and self._held_count is None
-        table[t.PRESENT_CURRENT] = table[t.GOAL_CURRENT] if is_pushing else 0
-        table[t.MOVING] = int(self._velocity_count != 0.0)
+        table[t.PRESENT_VELOCITY] = round(self.velocity_count)
+        table[t.PRESENT_CURRENT] = round(self.current_count)
+        table[t.MOVING] = int(self.velocity_count != 0.0)
 
     def write(self, address: int, data: bytes) -> int:
         """Carry out a write; returns its error code."""
@@ -171,7 +191,7 @@ class DynamixelServo:
         touched = range(address, address + len(data))
         if self._held_count is not None and (
             t.TORQUE_ENABLE.address in touched
-            or any(goal.address in touched for goal in (t.GOAL_POSITION, t.GOAL_VELOCITY))
+            or any(goal.address in touched for goal in (t.GOAL_POSITION, t.GOAL_VELOCITY, t.GOAL_CURRENT))
         ):
             self._held_count = None
         if self.table[t.OPERATING_MODE] != mode:

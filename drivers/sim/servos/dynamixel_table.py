@@ -16,7 +16,7 @@ DATA_LENGTH: Final = 5
 DATA_LIMIT: Final = 6
 ACCESS: Final = 7
 
-TABLE_BYTES: Final = t.PRESENT_TEMPERATURE.address + t.PRESENT_TEMPERATURE.size
+PLAIN_BYTES: Final = t.PRESENT_TEMPERATURE.address + t.PRESENT_TEMPERATURE.size
 
 _STORED: Final[Mapping[Register, int]] = {
     t.ID: 1,
@@ -28,12 +28,11 @@ _STORED: Final[Mapping[Register, int]] = {
     t.MAX_VOLTAGE_LIMIT: 160,
     t.MIN_VOLTAGE_LIMIT: 95,
     t.PWM_LIMIT: 885,
-    t.CURRENT_LIMIT: 1193,
     t.VELOCITY_LIMIT: 200,
     t.MAX_POSITION_LIMIT: 4095,
     t.SHUTDOWN: 0b11_0100,
 }
-"""As an XM430-W350 leaves the factory (e-Manual): also the other models' here, whose limits differ somewhat."""
+"""As an XM430-W350 leaves the factory (e-Manual): also the other models' here, but for their current limit."""
 
 _RAM: Final[Mapping[Register, int]] = {
     t.STATUS_RETURN_LEVEL: 2,
@@ -41,7 +40,6 @@ _RAM: Final[Mapping[Register, int]] = {
     t.VELOCITY_P_GAIN: 100,
     t.POSITION_P_GAIN: 800,
     t.GOAL_PWM: 885,
-    t.GOAL_CURRENT: 1193,
     t.GOAL_VELOCITY: 200,
     t.PRESENT_VOLTAGE: 120,
     t.PRESENT_TEMPERATURE: 30,
@@ -61,6 +59,11 @@ _RANGES: Final[Mapping[Register, tuple[int, int]]] = {
     t.BUS_WATCHDOG: (0, t.WATCHDOG_COUNTS[1]),
 }
 
+_LISTABLE_FROM: Final = 64
+"""Only what is in RAM can be listed."""
+
+_LIST_AT: Final = 168
+
 GOALS: Final = (
     t.GOAL_PWM,
     t.GOAL_CURRENT,
@@ -77,7 +80,9 @@ _REGISTER_AT: Final = {
 
 
 class ControlTable:
-    """One servo's registers.
+    """One servo's registers, and its list of 16-bit addresses whose bytes appear side by side behind it.
+
+    Listed bytes can be read there, and not be written.
 
     Args:
         model: Which servo.
@@ -86,7 +91,10 @@ class ControlTable:
 
     def __init__(self, model: ServoModel, firmware: int) -> None:
         self._model = model
-        self._bytes = bytearray(TABLE_BYTES)
+        self._data_at = model.indirect_data
+        # As many listed bytes as there is room for addresses.
+        self._end = self._data_at + (self._data_at - _LIST_AT) // 2
+        self._bytes = bytearray(self._end)
         self._set(t.MODEL_NUMBER, model.number)
         self._set(t.FIRMWARE_VERSION, firmware)
         self.restore()
@@ -96,6 +104,7 @@ class ControlTable:
         for register in t.REGISTERS.values():
             if register.is_stored and not register.is_read_only and register not in kept:
                 self._set(register, _STORED.get(register, 0))
+        self._set(t.CURRENT_LIMIT, self._model.current_limit_count)
         self.reset_ram()
 
     def reset_ram(self) -> None:
@@ -103,6 +112,11 @@ class ControlTable:
         for register in t.REGISTERS.values():
             if not register.is_stored:
                 self._set(register, _RAM.get(register, 0))
+        self._set(t.GOAL_CURRENT, self[t.CURRENT_LIMIT])
+        # As delivered, every entry of the list leads back to its own byte, which is 0.
+        own = range(self._data_at, self._end)
+        self._bytes[_LIST_AT : self._data_at] = b"".join(at.to_bytes(2, "little") for at in own)
+        self._bytes[self._data_at : self._end] = bytes(len(own))
 
     def __getitem__(self, register: Register) -> int:
         at = register.address
@@ -120,14 +134,24 @@ class ControlTable:
         """What a read instruction gets: an error code, and the bytes if there is none."""
         if length < 1:
             return DATA_LENGTH, b""
-        if address + length > TABLE_BYTES:
-            return ACCESS, b""
-        return OK, bytes(self._bytes[address : address + length])
+        end = address + length
+        if end <= PLAIN_BYTES or _LIST_AT <= address < end <= self._end:
+            return OK, bytes(self._byte(at) for at in range(address, end))
+        return ACCESS, b""
+
+    def _byte(self, address: int) -> int:
+        """One byte, of the listed ones the one it stands for."""
+        if address >= self._data_at:
+            entry = _LIST_AT + 2 * (address - self._data_at)
+            address = int.from_bytes(self._bytes[entry : entry + 2], "little")
+        return self._bytes[address]
 
     def refusal(self, address: int, data: bytes) -> int:
         """Why a write instruction is refused: an error code, 0 if it is not. Nothing is written."""
         if not data:
             return DATA_LENGTH
+        if address >= _LIST_AT and address + len(data) <= self._data_at:
+            return self._refusal_of_list(address, data)
         touched = dict.fromkeys(_REGISTER_AT.get(at) for at in range(address, address + len(data)))
         after = self._after(address, data)
         for register in touched:
@@ -139,6 +163,13 @@ class ControlTable:
             if code:
                 return code
         return OK
+
+    def _refusal_of_list(self, address: int, data: bytes) -> int:
+        """Why entries of the list are not taken: half an entry, or what is not in RAM."""
+        if address % 2 or len(data) % 2:
+            return ACCESS
+        listed = (int.from_bytes(data[at : at + 2], "little") for at in range(0, len(data), 2))
+        return OK if all(_LISTABLE_FROM <= at < self._end for at in listed) else DATA_LIMIT
 
     def write(self, address: int, data: bytes) -> None:
         """Write what `refusal` has no objection to."""

@@ -15,7 +15,6 @@ import pytest
 
 from drivers.serial.dynamixel import codec as dynamixel
 from drivers.serial.dynamixel import instructions as dynamixel_make
-from drivers.serial.dynamixel.batch import MotionBatch
 from drivers.serial.feetech import codec as feetech
 from drivers.serial.feetech import instructions as feetech_make
 from drivers.serial.framing import Packet
@@ -104,7 +103,7 @@ TARGETS = {
         dynamixel.PacketParser,
         [
             *(dynamixel.make_status(servo_id, 0, bytes((255, 255, 253, servo_id))) for servo_id in range(1, 5)),
-            MotionBatch((1, 2), (0.0, 0.0)).fast_request,
+            dynamixel_make.make_fast_sync_read(126, 10, (1, 2)),
             dynamixel_make.make_sync_write(116, 4, [(1, b"\xff\xff\xfd\x00"), (2, bytes(4))]),
             bytes.fromhex("fffffd00fe1100550003a600000087bb00071f0800008c72"),
         ],

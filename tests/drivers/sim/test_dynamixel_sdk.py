@@ -73,7 +73,7 @@ def handler() -> object:
 
 
 def test_ping_finds_the_servos_that_are_there(port: object, handler: object) -> None:
-    number = tables.MODELS["XM430-W350"].number
+    number = tables.SERVOS["XM430-W350"].number
     assert handler.ping(port, 5) == (number, sdk.COMM_SUCCESS, 0)
     _, result, _ = handler.ping(port, 6)
     assert result == sdk.COMM_RX_TIMEOUT

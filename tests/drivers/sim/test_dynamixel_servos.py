@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from drivers.serial.dynamixel import codec, tables
 from drivers.serial.dynamixel import instructions as make
-from drivers.serial.dynamixel.batch import MotionBatch
 from drivers.serial.dynamixel.codec import PacketParser, Status
 from drivers.sim.servos.dynamixel import DynamixelBus
 from drivers.sim.servos.dynamixel_servo import DynamixelServo
@@ -201,26 +200,92 @@ def test_a_write_left_for_later_waits_for_the_action() -> None:
     assert read(bus, tables.REGISTERED_INSTRUCTION) == 0
 
 
+def fast_statuses(data: bytes, *ids: int) -> list[Status]:
+    return [
+        status
+        for packet in PacketParser().feed(data)
+        for status in codec.decode_fast_status(packet, [(servo_id, 10) for servo_id in ids])
+    ]
+
+
 def test_a_sync_read_is_answered_in_the_order_asked_and_both_forms_agree() -> None:
     bus = line(1, 2, 3)
-    usual, fast = MotionBatch((3, 1, 2), [0.00269] * 3), MotionBatch((3, 1, 2), [0.00269] * 3)
     write(bus, tables.TORQUE_ENABLE, 1, servo_id=3)
     write(bus, tables.GOAL_POSITION, 1000, servo_id=3)
-    assert usual.take(bus.hear(usual.request, 0.05)) == 3
-    assert fast.take(bus.hear(fast.fast_request, 0.05)) == 3
-    assert usual.values == pytest.approx(fast.values)
-    assert usual.values[1, 0] < 0.0
-    assert usual.strangers == fast.strangers == 0
+    usual = ask(bus, make.make_sync_read(126, 10, (3, 1, 2)), 0.05)
+    assert [status.id for status in usual] == [3, 1, 2]
+    assert codec.unpack(usual[0].data[2:6], is_signed=True) < 0
+    assert fast_statuses(bus.hear(make.make_fast_sync_read(126, 10, (3, 1, 2)), 0.05), 3, 1, 2) == usual
 
 
 def test_a_servo_that_is_unplugged_shortens_a_sync_read_and_breaks_a_fast_one() -> None:
     bus = line(1, 2, 3)
-    motions = MotionBatch((1, 2, 3), [0.00269] * 3)
-    del bus.servos[1]
-    assert motions.take(bus.hear(motions.request, 0.0)) == 2
-    assert motions.take(bus.hear(motions.fast_request, 0.0)) == 0
-    # The next usual answers are found behind the one that never ended.
-    assert motions.take(bus.hear(motions.request, 0.0)) + motions.take(bus.hear(motions.request, 0.0)) >= 2
+    bus.servos = [bus.servos[0], bus.servos[2]]
+    assert [status.id for status in ask(bus, make.make_sync_read(126, 10, (1, 2, 3)))] == [1, 3]
+    assert PacketParser().feed(bus.hear(make.make_fast_sync_read(126, 10, (1, 2, 3)), 0.0)) == []
+
+
+def test_whoever_talks_on_after_a_question_destroys_its_answer_and_is_not_understood() -> None:
+    bus = line(1, 2)
+    led = make.make_register_write(2, tables.LED, 1)
+    assert PacketParser().feed(bus.hear(make.make_ping(1) + led, 0.0)) == []
+    assert read(bus, tables.LED, servo_id=2) == 0
+    sync = make.make_sync_write(65, 1, [(2, b"\x01")])
+    assert len(PacketParser().feed(bus.hear(sync + make.make_ping(1), 0.0))) == 1
+    assert read(bus, tables.LED, servo_id=2) == 1
+
+
+def listed(bus: DynamixelBus, *addresses: int) -> int:
+    data = b"".join(address.to_bytes(2, "little") for address in addresses)
+    (status,) = ask(bus, make.make_write(1, 168, data))
+    return status.error_code
+
+
+@pytest.mark.parametrize(("model", "data_at"), [("XM430-W350", 224), ("XL330-M288", 208)])
+def test_listed_bytes_appear_side_by_side_until_a_restart(model: str, data_at: int) -> None:
+    bus = line(1, model=model)
+    assert ask(bus, make.make_read(1, data_at, 3))[0].data == bytes(3)
+    assert listed(bus, 68, 146, 132, 133) == 0
+    assert ask(bus, make.make_read(1, data_at, 4))[0].data == bytes((2, 30, 0, 8))
+    assert ask(bus, make.make_read(1, 168, 4))[0].data == bytes((68, 0, 146, 0))
+    ask(bus, make.make_reboot(1))
+    assert ask(bus, make.make_read(1, data_at, 4))[0].data == bytes(4)
+
+
+def test_what_is_not_in_ram_cannot_be_listed() -> None:
+    bus = line(1)
+    assert listed(bus, 7) == DATA_LIMIT
+    assert listed(bus, 300) == DATA_LIMIT
+    assert ask(bus, make.make_write(1, 168, b"\x44"))[0].error_code == ACCESS
+    assert ask(bus, make.make_write(1, 224, b"\0"))[0].error_code == ACCESS
+
+
+def test_the_watchdog_frees_a_servo_in_current_control_and_leaves_its_torque_switch_on() -> None:
+    bus = line(1)
+    write(bus, tables.OPERATING_MODE, tables.MODE_CURRENT)
+    write(bus, tables.GOAL_CURRENT, 100)
+    write(bus, tables.TORQUE_ENABLE, 1)
+    write(bus, tables.BUS_WATCHDOG, 5)
+    (servo,) = bus.servos
+    assert servo.pushes_count == 100
+    bus.advance_to(0.2)
+    assert (servo.has_torque, servo.pushes_count) == (True, 0)
+    assert write(bus, tables.GOAL_CURRENT, 50, 0.2) == DATA_RANGE
+    write(bus, tables.BUS_WATCHDOG, 0, 0.2)
+    assert write(bus, tables.GOAL_CURRENT, 50, 0.2) == 0
+    assert servo.pushes_count == 50
+
+
+def test_an_error_whose_cause_lasts_survives_a_restart() -> None:
+    bus = line(1)
+    (servo,) = bus.servos
+    servo.lasting_errors = 1 << 5
+    servo.fail(5)
+    ask(bus, make.make_reboot(1))
+    assert read(bus, tables.HARDWARE_ERROR) == 1 << 5
+    servo.lasting_errors = 0
+    ask(bus, make.make_reboot(1))
+    assert read(bus, tables.HARDWARE_ERROR) == 0
 
 
 def test_bulk_instructions_reach_different_registers() -> None:
