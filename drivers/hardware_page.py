@@ -88,6 +88,30 @@ MOTOR_NOTES = {
 - Switching on takes three steps of the state machine, some 12 ms at 500 Hz. Positions are kept over power-off with
   absolute encoders only; set zeros with the vendor's tool, or use `offset_rad`.
 """,
+    "feetech": """\
+- STS, SMS and SCS servos, told positions only. Impedance commands become goals: position + torque / stiffness, with the
+  stiffness of the table times P register / 32. Asked for exactly that stiffness, a servo gets the commanded position
+  itself. Stiffness follows the supply voltage, and only STS3215's is identified: measure yours.
+- **No command timeout**: when this computer dies, it holds its last goal with torque until its power is cut. Name an
+  `independent_cut_off`, a relay in the servos' supply, or arming is refused.
+- No stiffness, no damping and no torque switch a servo off until it is asked for some again. A servo not heard for
+  five commands is told to stay where it was last seen.
+- Half duplex: one question per line and cycle, at 1 Mbaud. STS servos answer one sync read; SCS servos take turns.
+  Set the return delay (register 7) to 0 and a USB adapter's latency timer to 1 ms.
+- Inventory compares model number, id, angle limits, mode, return delay and gains, sets the torque limit in memory and
+  reads it back, and switches off a servo that was left on. Nothing stored is written, but by `zero`.
+- Torque is an estimate from the drive (load register) and the speed. Two servos with one id that stand alike answer
+  with the same bytes: nobody can tell.
+""",
+    "lx16a": """\
+- Positions only, 115 200 baud only, nothing for many at once: a move to each servo in every cycle, and one question to
+  one of them. Feedback is as old as the line has servos, in cycles: a few servos per line, 100 Hz, and a `motor_age`
+  limit to match.
+- Its stiffness is assumed, in the table: nobody has published it, and it cannot be read. Speed is estimated from
+  positions, torque from the distance to the goal.
+- **No command timeout**, as Feetech: name an `independent_cut_off`.
+- It never says what is wrong. Too warm, too much voltage or stalled, it lets go; that is seen as the fault UNLOADED.
+""",
     "unitree": """\
 - GO-M8010-6 on RS-485, half duplex, 4 Mbaud and no other rate: use an FT232H or FT4232H, with its latency timer at
   1 ms. Ids 0 to 14 are possible; the vendor's tool sets 0 to 2, for the usual three motors on a line.

@@ -53,6 +53,12 @@ from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
 from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
 from drivers.scanning import CanScan, SerialScan
+from drivers.serial.feetech import tables as feetech
+from drivers.serial.feetech.device import FeetechServos
+from drivers.serial.feetech.scan import SCAN as FEETECH_SCAN
+from drivers.serial.lx16a import tables as lx16a
+from drivers.serial.lx16a.device import Lx16aServos
+from drivers.serial.lx16a.scan import SCAN as LX16A_SCAN
 from drivers.serial.unitree import tables as unitree
 from drivers.serial.unitree.device import UnitreeMotors
 from drivers.serial.unitree.scan import SCAN as UNITREE_SCAN
@@ -204,6 +210,30 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         (0, 0),
         drive_keys=(),
         scan=ODRIVE_SCAN,
+    ),
+    "feetech": MotorMake(
+        feetech.MODELS,
+        FeetechServos,
+        feetech.CAPABILITIES,
+        feetech.CYCLE_COST,
+        (0, feetech.MAXIMUM_ID),
+        (0, 0),
+        feetech.GOAL_MARGIN_RAD,
+        bus_kind="serial",
+        scan=FEETECH_SCAN,
+    ),
+    "lx16a": MotorMake(
+        lx16a.MODELS,
+        Lx16aServos,
+        lx16a.CAPABILITIES,
+        lx16a.CYCLE_COST,
+        (0, lx16a.MAXIMUM_ID),
+        (0, 0),
+        lx16a.GOAL_MARGIN_RAD,
+        bus_kind="serial",
+        usual_rates_bps=(115_200, 0),
+        has_fixed_rate=True,
+        scan=LX16A_SCAN,
     ),
     # They answer with the id they listen to.
     "unitree": MotorMake(
@@ -428,6 +458,8 @@ def _load_problems(robot: RobotConfig, name: str, makes: Sequence[str], joints: 
 
 def _turn_problems(robot: RobotConfig, makes: Sequence[str], joints: Sequence[str]) -> Iterator[str]:
     """Motors that wait too long for their turn, with a way out."""
+    if not any(MOTOR_MAKES[make].cost.takes_turns for make in makes):
+        return
     turn_s = max(MOTOR_MAKES[make].cost.turn_s(len(makes), robot.control_hz) for make in makes)
     room = turns_within(robot.control_hz)
     if len(makes) > room and turn_s > MAXIMUM_TURN_S + 1e-9:

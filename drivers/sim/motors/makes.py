@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from drivers.sim.motors import canopen, cubemars, moteus, myactuator, odrive, robstride, unitree
+from drivers.sim.motors import canopen, cubemars, feetech, lx16a, moteus, myactuator, odrive, robstride, unitree
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
 
@@ -17,6 +17,8 @@ MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {
     "moteus": moteus.MoteusMotors,
     "canopen": canopen.CanOpenMotors,
     "odrive": odrive.ODriveMotors,
+    "feetech": feetech.FeetechMotors,
+    "lx16a": lx16a.Lx16aMotors,
     "unitree": unitree.UnitreeMotors,
 }
 
@@ -29,6 +31,8 @@ FAULT_NAMES: Mapping[str, Collection[str]] = {
     "moteus": moteus.FAULT_CODES.keys(),
     "canopen": canopen.FAULT_CODES.keys(),
     "odrive": odrive.FAULT_CODES.keys(),
+    "feetech": feetech.FAULT_CODES.keys(),
+    "lx16a": lx16a.FAULT_CODES.keys(),
     "unitree": unitree.FAULT_CODES.keys(),
 }
 """What each make can report as wrong with a motor."""

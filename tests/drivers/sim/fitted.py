@@ -27,11 +27,15 @@ class Fitting:
         model: Row of the make's table that carries what the robot asks, as far as one does.
         drive: For makes that turn anybody's motor.
         has_feedback_id: Whether motors answer with an id of their own.
+        control_hz: What its lines can carry, where that is less than the demo robot's.
+        is_centred: Whether the motor's zero sits in the middle of the joint's range, which is as wide as the motor's.
     """
 
     model: str
     drive: DriveConfig | None = None
     has_feedback_id: bool = False
+    control_hz: float = 500.0
+    is_centred: bool = False
 
 
 FITTINGS: Mapping[str, Fitting] = {
@@ -43,6 +47,8 @@ FITTINGS: Mapping[str, Fitting] = {
     "moteus": Fitting("r4", DriveConfig(25.0, 22.0, 6.0, kp_max_nm_per_rad=100.0, kd_max_nm_s_per_rad=5.0)),
     "canopen": Fitting("EPOS4", DriveConfig(40.0, 30.0, 9.0, 16_384, rated_torque_nm=1.5)),
     "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
+    "feetech": Fitting("STS3250"),
+    "lx16a": Fitting("LX-16A", control_hz=100.0, is_centred=True),
     "unitree": Fitting("GO-M8010-6"),
 }
 
@@ -73,7 +79,13 @@ def fitted(*makes: str, independent_cut_off: str = "", gear: float = 1.0) -> Rob
         joints[name] = _refit(name, joint, make, bus[0], gear)
     imu = robot.config.imu.bus
     buses[imu] = robot.config.buses[imu]
-    config = replace(robot.config, joints=joints, buses=buses, independent_cut_off=independent_cut_off)
+    config = replace(
+        robot.config,
+        joints=joints,
+        buses=buses,
+        independent_cut_off=independent_cut_off,
+        control_hz=min(robot.config.control_hz, *(FITTINGS[make].control_hz for make in makes)),
+    )
     return replace(robot, config=config)
 
 
@@ -100,6 +112,7 @@ def _refit(name: str, joint: JointConfig, make: str, bus: str, gear: float) -> J
         joint,
         motor=motor,
         gear=gear,
+        offset_rad=-sum(joint.position_rad) / 2.0 if fitting.is_centred else joint.offset_rad,
         torque_nm=min(joint.torque_nm, torque_nm * gear),
         velocity_rad_per_s=min(joint.velocity_rad_per_s, speed_rad_per_s / gear),
         kp_nm_per_rad=min(joint.kp_nm_per_rad, row.kp_max_nm_per_rad * gear**2),
