@@ -112,6 +112,18 @@ MOTOR_NOTES = {
 - **No command timeout**, as Feetech: name an `independent_cut_off`.
 - It never says what is wrong. Too warm, too much voltage or stalled, it lets go; that is seen as the fault UNLOADED.
 """,
+    "dynamixel": """\
+- X series, protocol 2.0, in current control: register 11 is 0. Models without it (XL430, ...) cannot be driven.
+- Delivered at 57600 baud with a return delay of 0.5 ms. Set register 8 to the line's baud_bps and register 9 to 0 with
+  the vendor's tool; the inventory names every other register that must be changed, and never writes EEPROM itself.
+- Command timeout: register 98, 20 to 2540 ms in steps of 20, set and read back at every inventory. When it expires,
+  the servo goes limp with its torque switch on, and takes no goal until its faults are cleared. XL330 needs
+  firmware 52: with 51 it goes on turning.
+- Torque is current times a constant, stall torque over stall current: friction makes it wrong by some ten per cent.
+- The encoder knows one turn. Joints keep 0.3 rad away from its ends; a motor that is off may be found a whole turn on.
+- After overheating, overload or shock only a restart helps: clearing faults does that, and sets it up again.
+- FTDI adapters (U2D2): latency timer 1 ms.
+""",
     "unitree": """\
 - GO-M8010-6 on RS-485, half duplex, 4 Mbaud and no other rate: use an FT232H or FT4232H, with its latency timer at
   1 ms. Ids 0 to 14 are possible; the vendor's tool sets 0 to 2, for the usual three motors on a line.

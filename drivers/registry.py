@@ -59,6 +59,9 @@ from drivers.serial.feetech.scan import SCAN as FEETECH_SCAN
 from drivers.serial.lx16a import tables as lx16a
 from drivers.serial.lx16a.device import Lx16aServos
 from drivers.serial.lx16a.scan import SCAN as LX16A_SCAN
+from drivers.serial.dynamixel import tables as dynamixel
+from drivers.serial.dynamixel.device import DynamixelMotors
+from drivers.serial.dynamixel.scan import SCAN as DYNAMIXEL_SCAN
 from drivers.serial.unitree import tables as unitree
 from drivers.serial.unitree.device import UnitreeMotors
 from drivers.serial.unitree.scan import SCAN as UNITREE_SCAN
@@ -234,6 +237,18 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         usual_rates_bps=(115_200, 0),
         has_fixed_rate=True,
         scan=LX16A_SCAN,
+    ),
+    "dynamixel": MotorMake(
+        dynamixel.MODELS,
+        DynamixelMotors,
+        dynamixel.CAPABILITIES,
+        dynamixel.CYCLE_COST,
+        (0, dynamixel.MAXIMUM_ID),
+        (0, 0),
+        dynamixel.WRAP_MARGIN_RAD,
+        bus_kind="serial",
+        usual_rates_bps=(4_000_000, 0),
+        scan=DYNAMIXEL_SCAN,
     ),
     # They answer with the id they listen to.
     "unitree": MotorMake(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from drivers.sim.motors import canopen, cubemars, feetech, lx16a, moteus, myactuator, odrive, robstride, unitree
+from drivers.sim.motors import canopen, cubemars, dynamixel, feetech, lx16a, moteus, myactuator, odrive, robstride, unitree
 from drivers.sim.motors.conditions import SimulatedMotors
 from drivers.sim.motors.damiao import FAULT_CODES, DamiaoMotors
 
@@ -19,6 +19,7 @@ MOTOR_MAKES: Mapping[str, Callable[..., SimulatedMotors]] = {
     "odrive": odrive.ODriveMotors,
     "feetech": feetech.FeetechMotors,
     "lx16a": lx16a.Lx16aMotors,
+    "dynamixel": dynamixel.DynamixelMotors,
     "unitree": unitree.UnitreeMotors,
 }
 
@@ -33,6 +34,7 @@ FAULT_NAMES: Mapping[str, Collection[str]] = {
     "odrive": odrive.FAULT_CODES.keys(),
     "feetech": feetech.FAULT_CODES.keys(),
     "lx16a": lx16a.FAULT_CODES.keys(),
+    "dynamixel": dynamixel.FAULT_CODES.keys(),
     "unitree": unitree.FAULT_CODES.keys(),
 }
 """What each make can report as wrong with a motor."""

@@ -49,6 +49,7 @@ FITTINGS: Mapping[str, Fitting] = {
     "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
     "feetech": Fitting("STS3250"),
     "lx16a": Fitting("LX-16A", control_hz=100.0, is_centred=True),
+    "dynamixel": Fitting("XH540-W150"),
     "unitree": Fitting("GO-M8010-6"),
 }
 
