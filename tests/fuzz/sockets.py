@@ -7,8 +7,9 @@ import struct
 
 from drivers.bus import Frame
 from drivers.can import frame_layout
-from drivers.can.batched_socket import TIMESTAMP_NS, ReceiveBatch, is_available
+from drivers.can.batched_socket import TIMESTAMP_NS, ReceiveBatch
 from drivers.can.error_frames import ErrorFrames, error_names
+from drivers.can.slots import is_available
 from tests.fuzz import inputs
 from tests.fuzz.inputs import Batch, ByteSource
 from tests.fuzz.subjects import DecoderSubject, Subject
