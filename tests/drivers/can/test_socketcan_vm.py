@@ -332,3 +332,11 @@ def test_a_short_queue_and_a_restart_are_warned_of(
     queue, restart = caplog.messages
     assert queue.endswith("ip link set can0 txqueuelen 32")
     assert restart.endswith("ip link set can0 type can restart-ms 0")
+
+
+def test_own_frames_are_left_out_even_where_the_socket_brings_them(open_ours: Open, other: can.BusABC) -> None:
+    ours = open_ours()
+    ours._bus.socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_RECV_OWN_MSGS, 1)
+    ours.send([Frame(1, b"")])
+    other.send(can.Message(arbitration_id=2))
+    assert [frame.arbitration_id for frame in ours.receive(0.0)] == [2]
