@@ -66,7 +66,8 @@ class BusCounters:
 class CanBus(Protocol):
     """One open CAN bus. Nothing here blocks or raises once it is open.
 
-    The bus counts `sent`, `errors` and `is_off`; whoever interprets the frames counts the rest.
+    The bus counts `sent`, `errors`, `is_off`, and in `dropped` what is no frame or found its queue full; whoever
+    interprets the frames counts the rest.
     """
 
     @property
