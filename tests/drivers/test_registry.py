@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.registry import IMU_MAKES, MOTOR_MAKES, wiring_problems
-from supervisor.core.robot import CanBusConfig, ImuConfig, RobotConfig, SerialBusConfig
+from supervisor.core.robot import CanBusConfig, ImuConfig, MotorConfig, RobotConfig, SerialBusConfig
 from tests.drivers.fake_devices import joint, robot_config
 
 
@@ -190,3 +190,69 @@ def test_every_packet_of_every_other_unit_works_at_a_rate_that_its_line_carries(
         }
         unit = imu(make=make, packet=packet, rate_hz=200.0)
         assert len(wiring_problems(robot_config(joints, imu=unit, buses=buses))) == count
+
+
+def geared(make: str, **changes: object) -> RobotConfig:
+    """One joint, on a line of its own, with a motor of a make on a serial line."""
+    config = joint("rs0", 1)
+    motor = MotorConfig(make, next(iter(MOTOR_MAKES[make].models)), "rs0", 1)
+    buses = {"rs0": SerialBusConfig("serial", "", 4_000_000), "imu0": SerialBusConfig("serial", "", 921_600)}
+    return robot_config({"knee": replace(config, motor=motor, **changes)}, buses=buses)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"starts_within_rad": (0.0, 0.89)}, None),
+        ({"starts_within_rad": (0.2, 0.2)}, None),
+        ({"position_rad": (-0.4, 0.4)}, None),
+        ({"starts_within_rad": (0.0, 0.9)}, "starts_within_rad spans 0.9 rad, allowed: 0 to 0.892"),
+        ({"starts_within_rad": (0.2, 0.1)}, "starts_within_rad spans -0.1 rad"),
+        ({"starts_within_rad": (0.0, 0.5), "gear": 2.0}, "starts_within_rad spans 0.5 rad, allowed: 0 to 0.446"),
+        ({"position_rad": (-0.5, 0.5)}, "position_rad spans 1 rad, allowed: 0 to 0.892: give `starts_within_rad"),
+    ],
+)
+def test_a_motor_that_knows_part_of_a_turn_must_be_told_where_it_starts(changes, expected: str | None) -> None:
+    found = wiring_problems(geared("unitree", **changes))
+    assert [expected in problem for problem in found] == [True] * (expected is not None)
+
+
+def test_a_motor_that_knows_where_it_is_is_not_told() -> None:
+    (problem,) = problems_of(starts_within_rad=(0.0, 0.1))
+    assert "damiao motors know where they are: remove `starts_within_rad`" in problem
+
+
+@pytest.mark.parametrize(("direction", "expected"), [(1, (0.6, 1.4)), (-1, (-1.4, -0.6))])
+def test_where_a_joint_starts_is_told_to_its_motor_in_the_motors_frame(direction, expected) -> None:
+    config = replace(joint("can0", 1), starts_within_rad=(0.1, 0.5), offset_rad=0.2, gear=2.0, direction=direction)
+    assert config.motor_starts_within_rad == pytest.approx(expected)
+    assert replace(config, starts_within_rad=None, position_rad=(0.1, 0.5)).motor_starts_within_rad == pytest.approx(
+        expected
+    )
+
+
+def on_one_line(motors: int, control_hz: float) -> RobotConfig:
+    one = geared("unitree", starts_within_rad=(0.0, 0.5))
+    knee = one.joints["knee"]
+    joints = {f"j{i}": replace(knee, motor=replace(knee.motor, id=i)) for i in range(motors)}
+    return robot_config(joints, control_hz=control_hz, buses=dict(one.buses))
+
+
+@pytest.mark.parametrize(("motors", "control_hz", "fits"), [(3, 500.0, True), (4, 500.0, False), (1, 100.0, True)])
+def test_motors_that_take_turns_may_not_wait_for_long(motors: int, control_hz: float, fits: bool) -> None:
+    assert (wiring_problems(on_one_line(motors, control_hz)) == []) == fits
+
+
+def test_too_many_motors_that_take_turns_are_told_where_to_go() -> None:
+    (problem,) = wiring_problems(on_one_line(5, 500.0))
+    assert problem == (
+        "bus rs0: 5 motors of unitree take turns, so that each waits 10 ms at 500 Hz, allowed 6 ms: "
+        "keep 3 motors here and move j3, j4 to another line"
+    )
+
+
+def test_a_make_with_one_rate_is_refused_on_another() -> None:
+    one = geared("unitree", starts_within_rad=(0.0, 0.5))
+    buses = {**one.buses, "rs0": SerialBusConfig("serial", "", 2_000_000)}
+    (problem,) = wiring_problems(replace(one, buses=buses))
+    assert problem == "bus rs0: unitree motors speak 4000000 bit/s only, and baud_bps is 2000000"
