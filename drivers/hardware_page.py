@@ -132,7 +132,7 @@ MOTOR_NOTES = {
   control loop goes on in between. For every motor in every cycle give each a line of its own.
 - **Position is known only up to 56.9 degrees** (2 pi / 6.33) after power-up: nothing a motor sends tells which. Say per
   joint in `starts_within_rad` where it stands whenever a program begins to drive the robot, at most 0.89 rad wide. A
-  joint found elsewhere may be taken for one that is inside; a joint that reads the same nowhere inside is refused.
+  joint found elsewhere may be taken for one that is inside: the narrower the range, the likelier it is refused.
 - A motor that was silent for 0.1 s may have restarted: its position is unknown, and it is braked, until the next
   inventory.
 - Everything on the wire is at the rotor; here it is at the output, 6.33 times slower. Stiffness reaches 1026 N·m/rad.
