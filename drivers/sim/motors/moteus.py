@@ -123,7 +123,9 @@ class MoteusMotors(ImpedanceMotors):
         for part in parts:
             if isinstance(part, Write):
                 is_command = is_command or part.register == 0
-                reply += b"" if self._set(motor, part) else refuse_write(part.register)
+                for register, value in enumerate(part.values, part.register):
+                    if not self._set(motor, register, value):
+                        reply += refuse_write(register)
             elif isinstance(part, Say):
                 self.consoles[motor].type(part.text)
         if is_command:
@@ -131,23 +133,24 @@ class MoteusMotors(ImpedanceMotors):
             self._obey(motor)
         # Only commands feed the watchdog.
         self._heard_s[motor] = self._fed_s[motor]
-        values = self._registers(motor) if any(isinstance(part, Read) for part in parts) else {}
+        values: Mapping[int, float] = {}
         for part in parts:
             if isinstance(part, Read):
+                values = values or self._registers(motor)
                 reply += tell(part, values)
             elif isinstance(part, Listen):
                 reply += self.consoles[motor].listen(part.channel, part.size)
         return padded(reply)
 
-    def _set(self, motor: int, write: Write) -> bool:
+    def _set(self, motor: int, register: int, value: float) -> bool:
         """Set one register; False where it cannot be set."""
-        if write.register == 0 and write.value in (STOPPED, POSITION, ZERO_VELOCITY, BRAKE):
+        if register in _SETTABLE:
+            self._command[motor][register] = value
+        elif register == 0 and value in (STOPPED, POSITION, ZERO_VELOCITY, BRAKE):
             # The mode comes first, and sets everything else back.
-            self._command[motor] = {**_DEFAULTS, 0: write.value}
-        elif write.register in _SETTABLE:
-            self._command[motor][write.register] = write.value
-        elif write.register in (0x130, 0x131) and self._shown_mode(motor) == STOPPED:
-            self._set_output(motor, write.value, is_exact=write.register == 0x131)
+            self._command[motor] = {**_DEFAULTS, 0: value}
+        elif register in (0x130, 0x131) and self._shown_mode(motor) == STOPPED:
+            self._set_output(motor, value, is_exact=register == 0x131)
         else:
             return False
         return True
@@ -161,7 +164,6 @@ class MoteusMotors(ImpedanceMotors):
     def _registers(self, motor: int) -> dict[int, float]:
         reading, mode = self.reading(motor), self._shown_mode(motor)
         is_driven = mode not in (STOPPED, FAULT)
-        identity = (0x6D6F, motor, 0x7573 + motor)
         return self._command[motor] | {
             0x000: mode,
             0x001: reading.position_rad / TURN,
@@ -180,7 +182,9 @@ class MoteusMotors(ImpedanceMotors):
             0x100: 0,
             0x101: _FIRMWARE,
             0x102: _REGISTER_MAP,
-            **dict(zip((0x120, 0x121, 0x122), identity, strict=True)),
+            0x120: 0x6D6F,
+            0x121: motor,
+            0x122: 0x7573,
         }
 
     # Modes
@@ -220,13 +224,16 @@ class MoteusMotors(ImpedanceMotors):
             self._mode[motor] = POSITION
             self.switch(motor, on=True)
             self.target[0, motor] = position_rad
-        if not math.isnan(command[0x020]):
-            self.target[0, motor] = TURN * float(np.fmax(np.fmin(command[0x020], high), low))
+        if math.isfinite(command[0x020]):
+            # No limit is nan, and compares as no limit.
+            position_rev = high if command[0x020] > high else command[0x020]
+            self.target[0, motor] = TURN * (low if position_rev < low else position_rev)
         kp = command[0x023] * settings["servo.pid_position.kp"] / TURN
         kd = command[0x024] * settings["servo.pid_position.kd"] / TURN
-        self.target[1:, motor] = np.nan_to_num((TURN * command[0x021], kp, kd, command[0x022]))
-        largest_nm = self.wire[motor].torque_max_nm
-        self._limit[motor] = max(float(np.fmin(command[0x025], largest_nm)), 0.0)
+        wanted = (TURN * command[0x021], kp, kd, command[0x022])
+        self.target[1:, motor] = [value if math.isfinite(value) else 0.0 for value in wanted]
+        torque_nm, largest_nm = command[0x025], self.wire[motor].torque_max_nm
+        self._limit[motor] = largest_nm if math.isnan(torque_nm) else min(max(torque_nm, 0.0), largest_nm)
         timeout_s = command[0x027] or settings["servo.default_timeout_s"]
         self.timeout_s[motor] = timeout_s if timeout_s > 0.0 else math.inf
 

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-INT8, INT16, INT32, FLOAT = range(4)
-_LAYOUTS: Final = ("<b", "<h", "<i", "<f")
+FLOAT: Final = 3
+"""Resolution that is not counted."""
+
 _TOPS: Final = (0x7F, 0x7FFF, 0x7FFF_FFFF)
 _LENGTHS: Final = (*range(9), 12, 16, 20, 24, 32, 48, 64)
 _PADDING: Final = b"\x50"
+_MOST: Final = 64
+"""Registers in one subframe."""
+
 _LONGEST_KEPT: Final = 4096
 """Bytes of text that are kept for a host that does not ask for them."""
 
@@ -34,10 +39,10 @@ _SCALE_OF: Final = {register: scales for registers, scales in _SCALES.items() fo
 
 
 class Write(NamedTuple):
-    """A register to be set; NaN where the host sent the most negative count of a scaled one."""
+    """Neighbouring registers to be set; NaN where the host sent the most negative count of a scaled one."""
 
     register: int
-    value: float
+    values: Sequence[float]
 
 
 class Read(NamedTuple):
@@ -63,42 +68,47 @@ class Listen(NamedTuple):
 
 def subframes(data: bytes) -> Iterator[Write | Read | Say | Listen]:
     """What a frame asks for, in order. What is damaged ends it."""
-    rest = _Bytes(data)
+    at, end = 0, len(data)
     try:
-        while rest:
-            head = rest.byte()
+        while at < end:
+            head = data[at]
+            at += 1
             kind, resolution = head & 0xF0, head >> 2 & 3
             if kind in (0x00, 0x10):
-                count = head & 3 or rest.number()
-                first = rest.number()
+                amount, at = (head & 3, at) if head & 3 else _number_at(data, at)
+                register, at = _number_at(data, at)
                 if kind == 0x10:
-                    yield Read(first, count, resolution)
+                    yield Read(register, amount, resolution)
                     continue
-                for register in range(first, first + count):
-                    yield Write(register, _read_value(register, resolution, rest.value(resolution)))
+                block = _block(register, min(amount, _MOST), resolution)
+                yield Write(register, block.values(data, at))
+                at += block.layout.size
             elif head == 0x40:
-                rest.number()
-                yield Say(rest.take(rest.number()))
+                _, at = _number_at(data, at)
+                size, at = _number_at(data, at)
+                yield Say(data[at : at + size])
+                at += size
             elif head == 0x42:
-                yield Listen(rest.number(), rest.number())
+                channel, at = _number_at(data, at)
+                size, at = _number_at(data, at)
+                yield Listen(channel, size)
             elif head != 0x50:
                 return
-    except IndexError:
+    except (IndexError, struct.error):
         return
 
 
 def tell(read: Read, values: Mapping[int, float]) -> bytes:
     """The answer to a wish for registers: in one piece where all are there, with an error for each that is not."""
-    numbers = range(read.register, read.register + read.amount)
-    if read.amount <= 64 and all(number in values for number in numbers):
-        return _head(read) + b"".join(_write_value(n, read.resolution, values[n]) for n in numbers)
+    register, amount, resolution = read[0], min(read[1], _MOST), read[2]
+    try:
+        return _block(register, amount, resolution).told(values)
+    except KeyError:
+        pass
     parts: list[bytes] = []
-    for number in numbers[:64]:
-        if number in values:
-            one = Read(number, 1, read.resolution)
-            parts.append(_head(one) + _write_value(number, read.resolution, values[number]))
-        else:
-            parts.append(b"\x31" + _number(number) + b"\x01")
+    for number in range(register, register + amount):
+        is_there = number in values
+        parts.append(_block(number, 1, resolution).told(values) if is_there else b"\x31" + _number(number) + b"\x01")
     return b"".join(parts)
 
 
@@ -160,66 +170,61 @@ class Console:
         return b"OK\r\n" if words == ["tel", "stop"] else b"ERR unknown command\r\n"
 
 
-class _Bytes:
-    """A frame that is read from front to back; IndexError where it ends too early."""
+class _Block:
+    """Neighbouring registers in one resolution."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
+    def __init__(self, register: int, amount: int, resolution: int) -> None:
+        self.layout = struct.Struct(f"<{amount}{'bhif'[resolution]}")
+        self._registers = range(register, register + amount)
+        self._scales = [
+            None if resolution == FLOAT else _SCALE_OF.get(n, (0.0, 0.0, 0.0))[resolution] for n in self._registers
+        ]
+        """None: as it is; 0: a whole number."""
+        kind = 0x20 | resolution << 2
+        self._head = (bytes((kind | amount,)) if amount <= 3 else bytes((kind, amount))) + _number(register)
+        self._top = 0 if resolution == FLOAT else _TOPS[resolution]
 
-    def __bool__(self) -> bool:
-        return self._at < len(self._data)
+    def values(self, data: bytes, at: int) -> list[float]:
+        """What the host has sent."""
+        raw, nothing = self.layout.unpack_from(data, at), -self._top - 1
+        return [
+            number if not scale else math.nan if number == nothing else number * scale
+            for number, scale in zip(raw, self._scales, strict=True)
+        ]
 
-    def take(self, size: int) -> bytes:
-        if self._at + size > len(self._data):
-            raise IndexError
-        self._at += size
-        return self._data[self._at - size : self._at]
+    def told(self, values: Mapping[int, float]) -> bytes:
+        """What the host is told."""
+        raw = [self._raw(values[n], scale) for n, scale in zip(self._registers, self._scales, strict=True)]
+        return self._head + self.layout.pack(*raw)
 
-    def byte(self) -> int:
-        return self.take(1)[0]
+    def _raw(self, value: float, scale: float | None) -> float:
+        top = self._top
+        if scale is None:
+            return value
+        if not scale:
+            # Whole numbers are cut to size, as the firmware's cast does.
+            return (int(value) + top + 1) % (2 * top + 2) - top - 1
+        return -top - 1 if value != value else int(min(max(value / scale, -top), top))
 
-    def number(self) -> int:
-        """Seven bits per byte, the lowest first."""
-        value = 0
-        for place in range(5):
-            byte = self.byte()
-            value |= (byte & 0x7F) << 7 * place
-            if byte < 0x80:
-                return value
-        raise IndexError
 
-    def value(self, resolution: int) -> float:
-        layout = _LAYOUTS[resolution]
-        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+@lru_cache(maxsize=1024)
+def _block(register: int, amount: int, resolution: int) -> _Block:
+    return _Block(register, amount, resolution)
+
+
+def _number_at(data: bytes, at: int) -> tuple[int, int]:
+    """A number of seven bits per byte, the lowest first, and where the next byte is."""
+    value = 0
+    for place in range(5):
+        byte = data[at + place]
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, at + place + 1
+    raise IndexError
 
 
 def _number(value: int) -> bytes:
     return bytes((value,)) if value < 0x80 else bytes((value & 0x7F | 0x80,)) + _number(value >> 7)
-
-
-def _head(read: Read) -> bytes:
-    kind = 0x20 | read.resolution << 2
-    return bytes((kind | read.amount,) if read.amount <= 3 else (kind, read.amount)) + _number(read.register)
-
-
-def _read_value(register: int, resolution: int, raw: float) -> float:
-    scales = _SCALE_OF.get(register)
-    if scales is None or resolution == FLOAT:
-        return raw
-    return math.nan if raw == -_TOPS[resolution] - 1 else raw * scales[resolution]
-
-
-def _write_value(register: int, resolution: int, value: float) -> bytes:
-    if resolution == FLOAT:
-        return struct.pack("<f", value)
-    top, scales = _TOPS[resolution], _SCALE_OF.get(register)
-    if scales is None:
-        # Whole numbers are cut to size, as the firmware's cast does.
-        span = 2 * top + 2
-        return struct.pack(_LAYOUTS[resolution], (int(value) + top + 1) % span - top - 1)
-    if math.isnan(value):
-        return struct.pack(_LAYOUTS[resolution], -top - 1)
-    return struct.pack(_LAYOUTS[resolution], int(min(max(value / scales[resolution], -top), top)))
 
 
 def _shown(value: float) -> bytes:
