@@ -221,6 +221,9 @@ class RobotIO:
             )
         else:
             cause = f"nobody answers on {report.bus}: see whether its devices have power, and the cable to the adapter"
+            if bus.kind == "serial":
+                # Whoever only speaks when asked, and does not understand the question, says nothing.
+                cause += f"; and whether their rate is {key} {rate_bps}"
         return replace(report, problems=(cause, *report.problems))
 
     def _with_cut_off(self, report: DeviceReport) -> DeviceReport:

@@ -84,12 +84,22 @@ def test_two_motors_on_one_id_are_named(make: str) -> None:
     assert "does not answer" in problem_of(reports["fl_calf"])
 
 
-@pytest.mark.parametrize("make", [make for make in FITTINGS if not MOTOR_MAKES[make].has_fixed_rate])
+@pytest.mark.parametrize("make", [make for make in FITTINGS if MOTOR_MAKES[make].bus_kind == "can"])
 def test_a_wrong_rate_is_told_from_a_motor_without_power(make: str) -> None:
     reports = reports_of(make, host=lambda robot: with_buses(robot, 2.0))
     assert "its devices have another rate than" in reports[VICTIM].problems[0]
     silent = [{"kind": "motor_silent", "joints": [name]} for name in robot_of(make).config.joints]
     assert reports_of(make, *silent)[VICTIM].problems[0].startswith("nobody answers on ")
+
+
+SERIAL = [name for name, make in MOTOR_MAKES.items() if make.bus_kind == "serial" and not make.has_fixed_rate]
+
+
+@pytest.mark.parametrize("make", [make for make in FITTINGS if make in SERIAL])
+def test_motors_that_only_speak_when_asked_are_silent_at_a_wrong_rate_and_the_message_names_it(make: str) -> None:
+    reports = reports_of(make, host=lambda robot: with_buses(robot, 2.0))
+    rate_bps = 2 * MOTOR_MAKES[make].usual_rates_bps[0]
+    assert f"whether their rate is baud_bps {rate_bps}" in reports[VICTIM].problems[0]
 
 
 @pytest.mark.parametrize("make", [make for make in FITTINGS if MOTOR_MAKES[make].has_fixed_rate])
