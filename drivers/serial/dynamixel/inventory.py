@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Final
 
-from drivers.devices import NO_TIMEOUT_PROBLEM
+from drivers.devices import NO_TIMEOUT_PROBLEM, QUESTIONS
 from drivers.serial.dynamixel import codec
 from drivers.serial.dynamixel import instructions as make
 from drivers.serial.dynamixel import tables as t
@@ -54,6 +54,7 @@ def probe_motor(probed: Probed, timeout_s: float, now_s: float) -> Generator[Non
         now_s = yield from write(probed, t.TORQUE_ENABLE, 0, now_s)
         # A watchdog that has expired takes nothing but this.
         now_s = yield from write(probed, t.BUS_WATCHDOG, 0, now_s)
+        now_s = yield from _count_answers(probed, now_s)
         now_s, is_known = yield from _identify(probed, now_s)
         if is_known:
             problems += (change.describe() for change in probed.changes)
@@ -69,7 +70,7 @@ def _silence(probed: Probed, garbled: int) -> str:
     what = f"motor {config.id} on {config.bus} does not answer {t.ATTEMPTS} pings"
     if garbled >= t.ATTEMPTS // 2 and line.has_heard:
         return (
-            f"{what} with a packet, but with bytes that are none: more than one motor answers under id {config.id}; "
+            f"{what} with a packet, but with bytes that are none: more than one motor answers under id {config.id}: "
             "give each an id of its own"
         )
     if line.has_heard:
@@ -83,6 +84,22 @@ def _silence(probed: Probed, garbled: int) -> str:
         f"{what}, nor does anybody on {config.bus}: check power, the data line, and that baud_bps is the servos' "
         "(register 8; 57600 as delivered)"
     )
+
+
+def _count_answers(probed: Probed, now_s: float) -> Waiting:
+    """Read a clock in milliseconds a few times: two servos with one id hardly ever agree, and garble each other."""
+    garbled, read = probed.line.line.garbled, 0
+    packet = make.make_read(probed.id, t.REALTIME_TICK.address, t.REALTIME_TICK.size)
+    for _ in range(QUESTIONS):
+        now_s, answer = yield from ask(probed, packet, t.REALTIME_TICK.size, now_s, attempts=1)
+        read += answer is not None
+    garbled = probed.line.line.garbled - garbled
+    if garbled and garbled >= QUESTIONS - read and read <= QUESTIONS // 2:
+        probed.problems.append(
+            f"more than one motor answers under id {probed.id} ({garbled} of {QUESTIONS} answers were no packet): "
+            "give each an id of its own"
+        )
+    return now_s
 
 
 def _identify(probed: Probed, now_s: float) -> Generator[None, float, tuple[float, bool]]:
@@ -121,7 +138,7 @@ def _unreadable(probed: Probed, address: int, answer: codec.Status | None, garbl
     if garbled >= t.ATTEMPTS // 2:
         return (
             f"answers pings, but to reads with bytes that are no packet: more than one motor answers under id "
-            f"{probed.id}; give each an id of its own"
+            f"{probed.id}: give each an id of its own"
         )
     return f"answers pings, but not {t.ATTEMPTS} reads from register {address}: check its cable"
 

@@ -24,6 +24,8 @@ FAULT_CODES: Final = {name: 1 << bit for bit, name in t.HARDWARE_ERROR_BITS.item
 BAUD: Final = 4_000_000
 """At which they listen; a line is taken to have it, too."""
 
+_START_S: Final = -0.0137
+
 ADAPTER_S: Final = 100e-6
 """From the last byte on the line to the host."""
 
@@ -65,6 +67,9 @@ class DynamixelMotors(ImpedanceMotors):
         super().__init__(joints, buses, seed=seed, noise_scale=noise_scale)
         self.servos = [JointServo(joint.motor.id, joint.motor.model) for joint in joints]
         """One per motor."""
+        for motor, servo in enumerate(self.servos):
+            # Their supply comes up a little later the further it has to go.
+            servo.started_s = _START_S * motor
         self._count_nm = [t.SERVOS[joint.motor.model].torque_count_nm for joint in joints]
         self.lines = [DynamixelBus([], BAUD) for _ in buses]
         """One per bus."""

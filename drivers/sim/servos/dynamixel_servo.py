@@ -16,6 +16,7 @@ from supervisor.core.errors import SimulationError
 _INSTRUCTION_ERROR: Final = 2
 _OVERHEATING: Final = 2
 _VOLTAGE: Final = 0
+_TICKS: Final = 32_768
 _FREE_MODES: Final = (t.MODE_CURRENT, t.MODE_PWM)
 
 _ANSWERED_AT: Final = {t.PING: 0, t.READ: 1}
@@ -40,6 +41,7 @@ class DynamixelServo:
         table: Its registers.
         shaft_count: Where the shaft is, in counts, without the homing offset.
         velocity_count, current_count: What it measures, in counts of its registers.
+        started_s: When its clock began to count.
         lasting_errors: Bits of register 70 whose cause is still there, so that a restart does not help.
 
     Raises:
@@ -55,6 +57,7 @@ class DynamixelServo:
         self.shaft_count = float(t.CENTRE_COUNT)
         self.velocity_count = self.current_count = 0.0
         self.lasting_errors = 0
+        self.started_s = 0.0
         self._watchdog_stops = firmware >= t.SERVOS[model].watchdog_firmware
         self._held_count: float | None = None
         self._left: tuple[int, bytes] | None = None
@@ -85,6 +88,7 @@ class DynamixelServo:
     def reboot(self) -> None:
         """Start again: torque off, errors gone, RAM at its defaults, whole turns forgotten, the goal where it is."""
         self.table.reset_ram()
+        self.started_s = self._now_s
         self._held_count, self._left, self.velocity_count, self.current_count = None, None, 0.0, 0.0
         self.shaft_count %= t.COUNTS_PER_TURN
         self.table[t.TORQUE_ENABLE] = self.table[t.STARTUP_CONFIGURATION] & 1
@@ -180,6 +184,7 @@ class DynamixelServo:
         table[t.PRESENT_VELOCITY] = round(self.velocity_count)
         table[t.PRESENT_CURRENT] = round(self.current_count)
         table[t.MOVING] = int(self.velocity_count != 0.0)
+        table[t.REALTIME_TICK] = int((self._now_s - self.started_s) * 1e3) % _TICKS
 
     def write(self, address: int, data: bytes) -> int:
         """Carry out a write; returns its error code."""
