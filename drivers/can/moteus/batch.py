@@ -200,10 +200,12 @@ class FeedbackBatch:
             values: (at least 4, n), written in place.
         """
         motion, degc = self._motion, self._degc
-        values[POSITION] = motion[:, 1]
-        values[VELOCITY] = motion[:, 2]
-        values[:TORQUE] *= TURN
-        values[TORQUE] = motion[:, 3]
+        # A damaged frame may hold a signalling NaN, of which numpy would warn; it becomes a quiet one.
+        with np.errstate(invalid="ignore"):
+            values[POSITION] = motion[:, 1]
+            values[VELOCITY] = motion[:, 2]
+            values[:TORQUE] *= TURN
+            values[TORQUE] = motion[:, 3]
         degc[0] = self._condition[:, _WINDING]
         degc[1] = self._condition[:, _BOARD]
         degc[degc == _NAN_DEGC] = np.nan
