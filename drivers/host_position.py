@@ -2,8 +2,9 @@
 
 A servo pulls with its own stiffness K towards its goal, so the goal for a torque is position + torque / K. Where a
 command asks for exactly K, and for neither damping nor torque, the goal is the commanded position itself, and no
-feedback is in it. Asking for less than K gives a softer joint whose loop is closed here, a cycle late, which damps;
-asking for more would excite it, so a make's table allows no more than K.
+feedback is in it. Another stiffness closes a loop here, a delay late: less than K damps the joint, and more takes
+(kp - K) * delay from the damping that its motor has by itself. With `GAIN_RATIO` it lasts for delays up to damping / K,
+some 20 ms.
 
 A servo that is no longer heard is told to stay where it was last seen. It would hold its last goal by itself, but that
 goal holds a torque and a damping from an old position and speed; and it must not follow a path that nobody watches.
@@ -21,6 +22,9 @@ from drivers.devices import POSITION, VELOCITY, Block, MotorModel
 from drivers.host_impedance import STALE_CYCLES
 from supervisor.core.joints import Vector
 from supervisor.core.state import NEVER_S
+
+GAIN_RATIO = 2.0
+"""Largest stiffness and damping that may be asked for, of the servo's own."""
 
 _POSITION, _VELOCITY, _KP, _KD, _TORQUE = range(5)
 """Rows of a command block."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from drivers.capabilities import SERIAL_BITS_PER_BYTE, Capabilities, ControlLoop, CycleCost, Timeout, Zero
-from drivers.host_position import ServoModel
+from drivers.host_position import GAIN_RATIO, ServoModel
 from drivers.serial.framing import SummedLayout
 
 BROADCAST_ID: Final = 0xFE
@@ -278,8 +278,8 @@ def _model(
         half_turn,
         v_rad_per_s,
         t_nm,
-        stiffness,
-        damping,
+        GAIN_RATIO * stiffness,
+        GAIN_RATIO * damping,
         source,
         stiffness_nm_per_rad=stiffness,
         damping_nm_s_per_rad=damping,
