@@ -10,6 +10,7 @@ HandrailError
 ├── DeviceError        motor 3 reports TMAX 10 N·m, the robot file expects 28 N·m
 ├── PolicyError        the ONNX input is 45 wide, the contract lists 47 values
 ├── RecordError        cycles.bin ends inside its header
+├── LinkError          shared memory of another version, or not ours alone
 └── SimulationError    the model has no free joint
 
 Exceptions are for programs and start-up. Inside the control loop a fault is a value.
@@ -101,6 +102,10 @@ class PolicyError(HandrailError):
 
 class RecordError(HandrailError, ValueError):
     """A run's folder is missing, damaged or of another version."""
+
+
+class LinkError(HandrailError):
+    """What joins the processes of a run cannot be used."""
 
 
 class SimulationError(HandrailError):

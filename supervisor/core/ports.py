@@ -52,32 +52,44 @@ class RobotPort(Protocol):
         ...
 
 
-class Link(Protocol):
-    """Joins the control and the mission loop; each side sees only the newest value of the other."""
+class ControlEnd(Protocol):
+    """The control loop's end of the link. Each side sees only the newest value of the other."""
 
     def post_snapshot(self, snapshot: Snapshot) -> None:
-        """Control side: publish."""
-        ...
-
-    def snapshot(self) -> Snapshot | None:
-        """Mission side: the newest snapshot, None before the first."""
-        ...
-
-    def post_output(self, output: MissionOutput) -> None:
-        """Mission side: publish."""
+        """Publish."""
         ...
 
     def output(self) -> MissionOutput | None:
-        """Control side: the newest output, None before the first."""
-        ...
-
-    def post_action(self, action: OperatorAction) -> None:
-        """Operator side: one press."""
+        """The mission's newest output, None before the first."""
         ...
 
     def take_actions(self) -> Sequence[OperatorAction]:
-        """Control side: the presses since the last call."""
+        """The presses since the last call."""
         ...
+
+
+class MissionEnd(Protocol):
+    """The mission loop's end of the link."""
+
+    def snapshot(self) -> Snapshot | None:
+        """The control loop's newest snapshot, None before the first."""
+        ...
+
+    def post_output(self, output: MissionOutput) -> None:
+        """Publish."""
+        ...
+
+
+class PressEnd(Protocol):
+    """The operator's end of the link."""
+
+    def post_action(self, action: OperatorAction) -> None:
+        """One press."""
+        ...
+
+
+class Link(ControlEnd, MissionEnd, PressEnd, Protocol):
+    """All ends, in the memory of one process."""
 
 
 class PolicyPort(Protocol):

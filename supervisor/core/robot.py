@@ -27,6 +27,7 @@ imu: {make: hipnuc, bus: imu0, packet: hi91, rate_hz: 250, orientation_imu_in_ba
 estimator: simulation           # or none
 rest_support: ground            # gantry for a robot that cannot lie down by itself
 simulation: {base_body: trunk, imu_site: imu, …}
+realtime: {fifo_priority: 60, lock_memory: true, guardian_window_s: 0.02}   # these are the defaults
 ```
 """
 
@@ -237,6 +238,25 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RealtimeConfig:
+    """What the control process asks of the operating system, and how long the guardian waits for it.
+
+    Attributes:
+        fifo_priority: Priority under SCHED_FIFO, 1 to 98; 0 for the normal class.
+        lock_memory: Whether to keep all its pages in memory.
+        control_core: The one core it runs on, None for any.
+        guardian_window_s: How long the guardian goes without a heartbeat before it stops the motors itself.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    fifo_priority: int = 60
+    lock_memory: bool = True
+    control_core: int | None = None
+    guardian_window_s: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
 class RobotConfig:
     """One robot, as its file describes it. See the module for an example.
 
@@ -260,6 +280,7 @@ class RobotConfig:
     description: str = ""
     independent_cut_off: str = ""
     simulation: SimulationConfig | None = None
+    realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
     order: JointOrder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

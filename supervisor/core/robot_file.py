@@ -12,6 +12,9 @@ from supervisor.core.loading import Document, KeyPath, read_document, validate_d
 from supervisor.core.robot import CanBusConfig, RobotConfig, SerialBusConfig
 from supervisor.core.safety import SafetyConfig
 
+HIGHEST_PRIORITY = 98
+"""99 is the kernel's own: its watchdogs and migration must come before us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Robot:
@@ -74,6 +77,15 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
         yield wrong(
             ("motor_timeout_s",),
             robot.motor_timeout_s,
+            f"at least 3 control periods, {3.0 * robot.control_period_s:g} s",
+        )
+    realtime = robot.realtime
+    if not 0 <= realtime.fifo_priority <= HIGHEST_PRIORITY:
+        yield wrong(("realtime", "fifo_priority"), realtime.fifo_priority, f"0 to {HIGHEST_PRIORITY}")
+    if robot.control_hz > 0.0 and realtime.guardian_window_s < 3.0 * robot.control_period_s:
+        yield wrong(
+            ("realtime", "guardian_window_s"),
+            realtime.guardian_window_s,
             f"at least 3 control periods, {3.0 * robot.control_period_s:g} s",
         )
     if not robot.joints:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 
 from supervisor.core.exchange import DeviceReport, MissionOutput, Snapshot
 from supervisor.core.levels import OperatorAction
-from supervisor.core.ports import Link, RobotPort
+from supervisor.core.ports import ControlEnd, RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.core.state import RobotState
@@ -47,7 +47,7 @@ class ControlCore:
         robot: RobotConfig,
         safety: SafetyConfig,
         port: RobotPort,
-        link: Link,
+        link: ControlEnd,
         recorder: CycleRecorder,
         timer_s: Callable[[], float] = time.perf_counter,
     ) -> None:

@@ -7,7 +7,7 @@ import logging
 import py_trees
 
 from supervisor.core.exchange import MissionOutput, Request
-from supervisor.core.ports import Link
+from supervisor.core.ports import MissionEnd
 from trees.context import MissionContext, MissionResult
 
 _LOG = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ class MissionCore:
         link: To the control loop.
     """
 
-    def __init__(self, root: py_trees.behaviour.Behaviour, context: MissionContext, link: Link) -> None:
+    def __init__(self, root: py_trees.behaviour.Behaviour, context: MissionContext, link: MissionEnd) -> None:
         self._root = root
         self._context = context
         self._link = link

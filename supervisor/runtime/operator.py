@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from supervisor.core.levels import OperatorAction, Support
-from supervisor.core.ports import Link, Prompt
+from supervisor.core.ports import PressEnd, Prompt
 
 REACTION_S = 0.2
 """How long the stand-in takes to answer: a person is not faster."""
@@ -36,7 +36,7 @@ class AutoOperator:
 
     kind = "auto"
 
-    def __init__(self, link: Link, hoist: Hoist, on_answer: Callable[[Prompt, float], None]) -> None:
+    def __init__(self, link: PressEnd, hoist: Hoist, on_answer: Callable[[Prompt, float], None]) -> None:
         self._link = link
         self._hoist = hoist
         self._on_answer = on_answer

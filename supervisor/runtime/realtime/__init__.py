@@ -1,0 +1,1 @@
+"""Being on time: pacing, scheduling, and how late it was."""

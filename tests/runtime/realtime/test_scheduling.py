@@ -1,0 +1,70 @@
+"""Each request is tried in a process of its own: what it changes must not reach the other tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from supervisor.core.robot import RealtimeConfig
+from supervisor.runtime.realtime.scheduling import Effect, take_all
+
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_{}, (0, 0));"
+UNPRIVILEGED = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
+IMPORT = "from supervisor.runtime.realtime import scheduling;"
+
+
+def tell(code: str) -> str:
+    """What a program prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.strip()
+
+
+def test_garbage_is_frozen_and_never_collected_again() -> None:
+    told = tell(IMPORT + "import gc; scheduling.freeze_garbage(); print(gc.isenabled(), gc.get_freeze_count() > 1000)")
+    assert told == "False True"
+
+
+def test_a_core_that_is_not_there_is_refused_with_those_that_are() -> None:
+    told = tell(IMPORT + "print(scheduling.take_core(4095))")
+    assert told.startswith("core 4095: Invalid argument; take one of 0")
+
+
+def test_a_core_that_is_there_is_taken() -> None:
+    told = tell(
+        IMPORT + "import os; core = min(os.sched_getaffinity(0));"
+        "e = scheduling.take_core(core); print(e.is_met, os.sched_getaffinity(0) == {core})"
+    )
+    assert told == "True True"
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "advice"),
+    [("take_priority(60)", "SCHED_FIFO 60: ", "ulimit -r 99"), ("lock_memory()", "memory locked: ", "ulimit -l")],
+)
+def test_what_is_refused_is_told_with_what_to_do(call: str, asked: str, advice: str) -> None:
+    limits = LIMITED.format("RTPRIO") + LIMITED.format("MEMLOCK")
+    told = tell(IMPORT + limits + UNPRIVILEGED + f"e = scheduling.{call}; print(e.is_met); print(e)")
+    lines = told.splitlines()
+    assert lines[0] == "False"
+    assert lines[1].startswith(asked)
+    assert advice in lines[1]
+
+
+def test_only_what_was_configured_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def note(name: str):
+        def ask(*values: int) -> Effect:
+            asked.append(name)
+            return Effect(name, name, is_met=True)
+
+        return ask
+
+    for name in ("freeze_garbage", "lock_memory", "take_priority", "take_core"):
+        monkeypatch.setattr(f"supervisor.runtime.realtime.scheduling.{name}", note(name))
+    take_all(RealtimeConfig(0, False, None))
+    take_all(RealtimeConfig(60, True, 1))
+    assert asked == ["freeze_garbage", "freeze_garbage", "lock_memory", "take_priority", "take_core"]
