@@ -166,7 +166,10 @@ TABLE.add(
     (8, {"inventory": (report(answered=False),)}, "failure"),
     says="hip on can0: does not answer",
 )
-TABLE.add("raising", inventory, (1, raising("judge"), "failure"), fault=WIRE_CUT)
+TABLE.add("while devices are set up nothing is measured", inventory, (5, raising("judge"), "running"))
+TABLE.add(
+    "raising", inventory, (3, raising("judge"), "running"), (5, {"inventory": (report(),)}, "failure"), fault=WIRE_CUT
+)
 
 drill = lambda b: RunDrill(b.context)  # noqa: E731
 TABLE.add("success", drill, (3, {}, "running"), (5, {"drill": DrillReport(True, (), 0.03)}, "success"))

@@ -19,7 +19,7 @@ ANSWER_S: Final = 0.1
 
 
 class _Asking(Leaf):
-    """Requests something of the control loop once per activation, and samples while it waits."""
+    """Requests something of the control loop once per activation, and waits for the answer."""
 
     request: Request
     _asked_s = 0.0
@@ -30,15 +30,21 @@ class _Asking(Leaf):
         self.context.request(self.request)
 
     def waited_s(self) -> float:
-        """Time since the request; measures one tick."""
+        """Time since the request."""
+        return self.context.now_s - self._asked_s
+
+    def measure(self) -> None:
+        """Measure one tick."""
         context = self.context
         context.begin_measuring()
         context.judge.sample(context.snapshot, context.policy_health, None, self.request.value)
-        return context.now_s - self._asked_s
 
 
 class TakeInventory(_Asking):
-    """Has every device say who and how it is. What a device lacks goes into the stage's notes."""
+    """Has every device say who and how it is. What a device lacks goes into the stage's notes.
+
+    Nothing is measured before the answer is there: devices that are being set up say nothing else meanwhile.
+    """
 
     request = Request.INVENTORY
 
@@ -52,8 +58,10 @@ class TakeInventory(_Asking):
         reports = self.context.snapshot.inventory
         if not reports or waited_s < ANSWER_S:
             if waited_s > TIMEOUT_S:
+                self.measure()
                 return self.fail(f"no inventory after {waited_s:.1f} s, allowed: {TIMEOUT_S:g} s")
             return RUNNING
+        self.measure()
         problems = [f"{report.name} on {report.bus}: {text}" for report in reports for text in report.problems]
         problems += [f"{r.name} on {r.bus}: does not answer" for r in reports if not r.answered and not r.problems]
         if problems:
@@ -73,6 +81,7 @@ class RunDrill(_Asking):
 
     def update(self) -> Status:
         """SUCCESS with proof that the motors were on and are off."""
+        self.measure()
         waited_s = self.waited_s()
         report = self.context.snapshot.drill
         # While the drill goes on, the snapshot still shows the one before.
