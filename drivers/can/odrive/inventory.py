@@ -129,8 +129,6 @@ def probe_motor(line: MotorLine, now_s: float) -> Generator[None, float, tuple[f
         *_range_problems(motor),
         NO_TIMEOUT_PROBLEM,
     ]
-    if Message.TEMPERATURES not in seen.heard:
-        problems.append(_rate_problem("temperature", "temperatures", math.inf, TEMPERATURE_MAX_S))
     return now_s, DeviceReport(motor.joint, config.bus, True, tuple(problems), facts)
 
 
@@ -215,7 +213,7 @@ def _rate_problems(counts: dict[Message, int], cycles: int, listened_s: float, f
     for name, what, message, longest_s in needed:
         found = counts[message]
         period_s = listened_s / found if found else math.inf
-        facts[f"{name}_period_ms"] = round(period_s * 1e3, 1)
+        facts[f"{name}_period_ms"] = round(period_s * 1e3, 1) if found else "never"
         if found < SHARE_HEARD * listened_s / longest_s:
             yield _rate_problem(name, what, period_s, longest_s)
 
@@ -242,11 +240,18 @@ def _state_problems(seen: Observation, facts: Facts) -> Iterator[str]:
         yield "sends encoder estimates that are no numbers: configure and calibrate its encoder"
     temperatures = seen.newest.get(Message.TEMPERATURES)
     if isinstance(temperatures, codec.Temperatures):
-        facts["inverter_degc"] = round(temperatures.inverter_degc, 1)
-        facts["motor_degc"] = round(temperatures.motor_degc, 1)
+        facts["inverter_degc"] = _known(temperatures.inverter_degc)
+        facts["motor_degc"] = _known(temperatures.motor_degc)
+    else:
+        yield _rate_problem("temperature", "temperatures", math.inf, TEMPERATURE_MAX_S)
     supply = seen.newest.get(Message.SUPPLY)
     if isinstance(supply, codec.Supply):
-        facts["bus_voltage_v"] = round(supply.voltage_v, 2)
+        facts["bus_voltage_v"] = _known(supply.voltage_v)
+
+
+def _known(value: float) -> float | str:
+    """A reading for the record; a sensor that is not fitted reads NaN."""
+    return round(value, 1) if math.isfinite(value) else "no sensor"
 
 
 def _range_problems(motor: WiredMotor) -> Iterator[str]:

@@ -166,13 +166,17 @@ _POSITION_MAX_RAD: Final = 200.0 * math.pi
 """100 turns: positions are float32, which behind a gearbox of 10 still tells 0.1 thousandths of a motor turn apart."""
 
 
+_TORQUE_MAX_NM: Final = 30.0 * FEEDFORWARD_MAX
+"""Behind the largest gearbox that legs have. An inventory looks whether the feed-forward carries a drive's own."""
+
+
 def _row(name: str) -> MotorModel:
     source = (
-        "feed-forward fields of SET_INPUT_POSITION (int16 thousandths) at a motor without gearbox; gains are float32, "
-        "bounded by the largest that any motor known here has"
+        "feed-forward fields of SET_INPUT_POSITION, int16 thousandths: speed without gearbox, torque behind one of 30; "
+        "gains are float32, bounded by the largest that any motor known here has"
     )
     velocity_rad_per_s = FEEDFORWARD_MAX * 2.0 * math.pi
-    return MotorModel(name, _POSITION_MAX_RAD, velocity_rad_per_s, FEEDFORWARD_MAX, 5000.0, 100.0, source)
+    return MotorModel(name, _POSITION_MAX_RAD, velocity_rad_per_s, _TORQUE_MAX_NM, 5000.0, 100.0, source)
 
 
 MODELS: Final[Mapping[str, MotorModel]] = {row.name: row for row in map(_row, ("Pro", "S1", "Micro"))}
