@@ -64,8 +64,6 @@ def _parameters(config: CanBusConfig) -> dict[str, Any]:
         case "gs_usb":
             if config.fd:
                 raise BusError("python-can's gs_usb has no CAN FD; use the kernel's driver: interface socketcan")
-            # It asks for a number, and python-can makes one of the text.
-            del common["receive_own_messages"]
         case "virtual":
             if config.fd:
                 common |= {"protocol": can.CanProtocol.CAN_FD}
