@@ -8,13 +8,13 @@
 # The command runs as root, in the present folder; its exit status is returned. 69: the machine cannot be made here,
 # and why. 70: it did not start. 124: it took longer than VM_TIMEOUT_S.
 #
-#   VM_TIMEOUT_S=120     longest time that it may run
+#   VM_TIMEOUT_S=170     longest time that it may run
 #   VM_ACCEL=tcg         or kvm, where /dev/kvm works: faster
 #   VM_OPTIONAL=         if set, 69, 70 and 124 become 0: what is said is why the command did not run
 #   VM_FOLDER=build/socketcan-vm    where kernel and start-up files are kept
 set -euo pipefail
 
-timeout_s=${VM_TIMEOUT_S:-120}
+timeout_s=${VM_TIMEOUT_S:-170}
 folder=${VM_FOLDER:-build/socketcan-vm}
 # Files over virtio, a writable layer, CAN, the emulated cards, and queueing disciplines that can be full.
 modules="virtio_pci 9pnet_virtio 9p overlay can can-raw vcan kvaser_pci sch_netem sch_tbf"
@@ -47,7 +47,7 @@ fetch_kernel() {
   local package
   package=$(apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends:/ {print $2; exit}')
   [ -n "$package" ] || refuse "apt knows no linux-image-amd64; run apt-get update, on Debian"
-  (cd "$folder" && timeout 40 apt-get download -qq -o APT::Sandbox::User=root "$package") || refuse "apt-get cannot download $package"
+  (cd "$folder" && timeout 30 apt-get download -qq -o APT::Sandbox::User=root "$package") || refuse "apt-get cannot download $package"
   dpkg-deb -x "$folder/$package"_*.deb "$folder/kernel"
   rm -f "$folder/$package"_*.deb
 }
