@@ -162,9 +162,10 @@ Made with `python -m tests.fuzz.campaign --inputs {inputs} --seed {seed} --write
 decoder, stream parser and device takes random and mutated inputs: bytes and frames of the vector files with bits
 flipped, bytes changed, put in and taken out, cut short, spliced, one after another, pieces of other protocols, noise,
 and other contents behind a right checksum. Streams are fed as they come, one unfinished packet into the next.
+For motors there is also everything that their simulated twins answer to an inventory and to commands.
 
-- **accepted**: replies, packets and samples that were taken for good. What was accepted is judged by rules written
-  apart from the codecs (`tests/fuzz`): identifiers, lengths and directions, and checksums bit by bit.
+- **accepted**: replies, packets, samples and reports that were taken for good. What was accepted is judged by rules
+  written apart from the codecs (`tests/fuzz`): identifiers, lengths and directions, and checksums bit by bit.
 - **rejected**: by documented errors, and what parsers counted as thrown away, the most frequent reasons first.
 - **exceptions**: anything else that was raised, warnings included.
 - **hangs**: batches of 512 that took more than 2 s; parsers that kept more than one unfinished frame, or that did not

@@ -51,6 +51,7 @@ class GroupSubject(Subject):
         counters: Of their bus.
         deliver: Hands one input to the group at a time.
         senders: Motors, by place, of which an input can hold a sound message.
+        has_begun: Whether the group has worked before: what it knows of then shows with the first input.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class GroupSubject(Subject):
         counters: BusCounters,
         deliver: Callable[[Any, float], None],
         senders: Callable[[Any], set[int]],
+        *,
+        has_begun: bool = False,
     ) -> None:
         self._group = group
         self._motors = tuple(motors)
@@ -70,7 +73,8 @@ class GroupSubject(Subject):
         self._values = np.zeros((5, count))
         self._codes = np.zeros((2, count), dtype=np.int64)
         self._command = np.zeros((5, count))
-        self._now_s = 1.0
+        self._now_s = 1000.0 if has_begun else 1.0
+        self._is_known = not has_begun
         group.write(Drive.POLL, self._command)
         group.decode(self._values, self._codes)
         self._stamps = self._values[STAMP].tolist()
@@ -93,8 +97,9 @@ class GroupSubject(Subject):
             columns = [(values[:, slot].tobytes(), codes[:, slot].tobytes()) for slot in range(len(stamps))]
             changed = {slot for slot, column in enumerate(columns) if column != self._columns[slot]}
             self._state, self._columns = state, columns
-            for slot in changed - self._senders(item):
+            for slot in changed - self._senders(item) if self._is_known else ():
                 tally.believed(item, f"of motor {self._motors[slot].id}, now {values[:, slot].tolist()}")
+        self._is_known = True
         if NEVER_S in stamps:
             self._check_silent(item, stamps, tally)
         if not _STATUSES.issuperset(codes[STATUS].tolist()):
@@ -152,12 +157,11 @@ class Inventory:
     def _judge(self, reports: Sequence[DeviceReport], item: Any, tally: Tally) -> None:
         for report in reports:
             tally.rejected["reports with a problem"] += bool(report.problems)
-            if not report.answered:
-                tally.rejected["reports without an answer"] += 1
-            elif report.name in self._heard:
-                tally.accepted += 1
-            else:
+            tally.rejected["reports without an answer"] += not report.answered
+            if report.answered and report.name not in self._heard:
                 tally.believed(item, f"{report}, and nothing was heard of it")
+            else:
+                tally.accepted += 1
 
 
 class InventorySubject(Subject):

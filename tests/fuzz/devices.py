@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,9 @@ from supervisor.core.command import Drive
 from supervisor.core.robot import DriveConfig, ImuConfig, MotorConfig
 from tests.drivers.fake_devices import MemoryPort
 from tests.fuzz import inputs
+from tests.fuzz.conversations import RecordedCan, answers, talk
 from tests.fuzz.device_subjects import FakeCan, GroupSubject, ImuSubject, InventorySubject
-from tests.fuzz.framings import FRAMINGS_OF_IMUS, FRAMINGS_OF_SERVOS, Framing
+from tests.fuzz.framings import FRAMINGS_OF_IMUS, FRAMINGS_OF_SERVOS
 from tests.fuzz.inputs import ByteSource, FrameSource
 from tests.fuzz.subjects import TAIL_BYTES, Subject
 from tests.fuzz.target import Target
@@ -29,6 +30,9 @@ LIVES = 64
 
 INVENTORY_LIVES = 16_384
 """An inventory of three silent motors takes hundreds of cycles."""
+
+SET_UP_FIRST = frozenset(("canopen",))
+"""Makes whose feedback means nothing before the inventory has set up what is in it."""
 
 LEVEL = (1.0, 0.0, 0.0, 0.0)
 DRIVE = DriveConfig(10.0, 20.0, 6.0, 4096, 0.05, 1.0)
@@ -118,30 +122,14 @@ def corpus_of(name: str) -> list[str]:
     return [protocol for protocol in inputs.protocols() if protocol.startswith(name)]
 
 
-def _readdressed(frame: Frame, motor: MotorConfig) -> list[Frame]:
-    """A frame of the vectors as one of our motors could send it: its identifiers put wherever one may stand."""
-    identifier = frame.arbitration_id
-    if frame.is_extended:
-        places = (0, 8, 16)
-        ids = [identifier & ~(0xFF << at) | motor.id << at for at in places]
-        ids += [identifier & ~0xFFFF | motor.id << 8 | ROBSTRIDE_HOST, motor.id << 8]
-    else:
-        ids = [motor.id, motor.feedback_id, identifier & 0x780 | motor.id & 0x7F, identifier & 0x1F | motor.id << 5]
-        ids += [0x240 + motor.id, 0x500 + motor.id]
-    datas = {frame.data, bytes((motor.id,)) + frame.data[1:]} if frame.data else {frame.data}
-    return [frame._replace(arbitration_id=number & 0x1FFFFFFF, data=data) for number in ids for data in datas]
-
-
 def can_targets(name: str, make: MotorMake) -> list[Target]:
     """Feedback and inventory of a make on CAN."""
     motors = motors_of(name, make)
     configs = [motor.config for motor in motors]
-    rule = RULES.get(name, lambda frame, _: True)
+    own = answers(name, motors)
     corpus = inputs.frames(*corpus_of(name))
-    near = [made for frame in corpus for config in configs for made in _readdressed(frame, config)]
-    own = [frame for frame in dict.fromkeys(near) if any(rule(frame, config) for config in configs)]
-    good = list(dict.fromkeys((frame.arbitration_id, frame.is_extended) for frame in own or near))
-    source = FrameSource((*(own or near), *corpus), good, is_fd=make.needs_fd)
+    good = list(dict.fromkeys((frame.arbitration_id, frame.is_extended) for frame in own or corpus))
+    source = FrameSource((*own, *corpus), good, is_fd=make.needs_fd)
 
     def senders(frame: Frame, rules: Mapping[str, Rule]) -> set[int]:
         rule = rules.get(name, lambda frame, _: True)
@@ -156,13 +144,31 @@ def can_targets(name: str, make: MotorMake) -> list[Target]:
         group, bus, deliver = wired()
         return GroupSubject(group, configs, bus.counters, deliver, partial(senders, rules=RULES))
 
+    def after_inventory() -> Subject:
+        bus = RecordedCan()
+        group: Any = make.make(motors, {BUS: bus})
+        for _ in talk(name, group, bus, motors):
+            continue
+        return GroupSubject(
+            group,
+            configs,
+            bus.counters,
+            lambda frame, now_s: group.take(BUS, [Frame(*frame[:4], now_s)]),
+            partial(senders, rules=RULES),
+            has_begun=True,
+        )
+
     def inventory() -> Subject:
         group, _, deliver = wired()
         joints = [motor.joint for motor in motors]
         return InventorySubject(group, joints, deliver, partial(senders, rules=ANSWERS))
 
+    if name in SET_UP_FIRST:
+        motors_row = Target(f"{name} motors", source, after_inventory, lives=INVENTORY_LIVES)
+    else:
+        motors_row = Target(f"{name} motors", source, feedback, lives=LIVES)
     return [
-        Target(f"{name} motors", source, feedback, lives=LIVES),
+        motors_row,
         Target(f"{name} inventory", source, inventory, lives=INVENTORY_LIVES),
     ]
 
@@ -175,30 +181,16 @@ class FakeLine(MemoryPort):
         self.counters = BusCounters()
 
 
-def _servo_messages(layout: Framing, name: str, configs: Sequence[MotorConfig]) -> list[bytes]:
-    """Packets of the vectors, and the same as our servos would send them."""
-    corpus = inputs.messages(*corpus_of(name))
-    frames = [frame for data in corpus for frame in layout.sound_frames(data)]
-    head = len(layout.heads[0])
-    made: list[bytes] = []
-    for frame in frames:
-        answers: list[bytes] = []
-        for config in configs:
-            readdressed = bytearray(frame)
-            readdressed[head] = frame[head] & 0xF0 | config.id if name == "unitree" else config.id
-            answers.append(layout.seal(bytes(readdressed)))
-        # One after the other, and all of them at once.
-        made += (*answers, b"".join(answers))
-    return [*dict.fromkeys(made), *corpus]
-
-
 def serial_targets(name: str, make: MotorMake) -> list[Target]:
     """Feedback and inventory of a make on a serial line: it hears packets with the right checksum only."""
     motors = motors_of(name, make)
     configs = [motor.config for motor in motors]
     layouts = FRAMINGS_OF_SERVOS[name]
     layout = layouts[0]
-    source = ByteSource(_servo_messages(layout, name, configs), layouts)
+    own = [frame.data for frame in answers(name, motors)]
+    # One after the other, and as many at once as there are motors.
+    together = [b"".join(own[at : at + COUNT]) for at in range(0, len(own), COUNT)]
+    source = ByteSource([data for data in (*own, *together, *inputs.messages(*corpus_of(name))) if data], layouts)
 
     def wired() -> tuple[Any, FakeLine, Callable[[bytes, float], None], Callable[[bytes], set[int]]]:
         port = FakeLine()

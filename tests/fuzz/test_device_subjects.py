@@ -122,8 +122,7 @@ class CarelessServos(FakeServos):
 
 
 def servos(group: type[FakeServos]) -> Target:
-    make = replace(DAMIAO, make=group, bus_kind="serial", feedback_id_range=(0, 0))  # type: ignore[arg-type]
-    return serial_targets("lx16a", make)[0]
+    return serial_targets("lx16a", replace(MOTOR_MAKES["lx16a"], make=group))[0]  # type: ignore[arg-type]
 
 
 def test_a_group_on_a_serial_line_is_tried() -> None:
