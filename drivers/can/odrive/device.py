@@ -80,9 +80,6 @@ class ODriveMotors(CanMotors):
         if drive is Drive.COMMAND:
             self._command(command)
             return
-        # One motor's errors per bus and cycle; being spoken to also keeps a watchdog from expiring.
-        for bus, frames in self._ask:
-            bus.send((frames[self._turn % len(frames)],))
         if drive is Drive.ENABLE:
             self._enable()
         elif drive is Drive.DISABLE:
@@ -92,6 +89,9 @@ class ODriveMotors(CanMotors):
             self._send_all(self._clear)
             self._reports.errors[:] = 0
             self._is_fresh = True
+        # One motor's errors per bus and cycle, after they were cleared; being spoken to also feeds a watchdog.
+        for bus, frames in self._ask:
+            bus.send((frames[self._turn % len(frames)],))
 
     def _send_all(self, sending: Sending) -> None:
         """Send frames that nobody answers."""
