@@ -166,6 +166,17 @@ def test_an_answer_that_an_adapter_held_back_is_still_taken(rig: Rig) -> None:
     assert rig.line.counters.dropped == 0
 
 
+def test_several_answers_may_be_held_back_but_not_any_number(rig: Rig) -> None:
+    rig.group.write(Drive.POLL, HOLD)
+    answer, rig.line.pending = rig.line.pending, b""
+    for _ in range(15):
+        rig.group.write(Drive.POLL, HOLD)
+    rig.line.pending = b""
+    rig.hear(6 * answer)
+    assert rig.line.counters.received == 4
+    assert rig.line.counters.dropped == 2 * 16
+
+
 def test_our_own_commands_coming_back_are_neither_feedback_nor_damage_nor_somebody_elses(rig: Rig) -> None:
     rig.line.echoes = True
     rig.step(Drive.POLL, 3)
@@ -379,10 +390,14 @@ def test_a_silent_motor_is_named_with_what_to_check(rig: Rig) -> None:
     assert "4000000 baud" in problem
 
 
-def test_bytes_that_are_no_reply_are_two_motors_on_one_id_where_others_are_understood(rig: Rig) -> None:
-    rig.line.spoils = {1}
-    (problem,) = problems(rig)
-    assert problem.startswith("more than one motor answers under id 1")
+@pytest.mark.parametrize("identifier", [0, 1, 2])
+@pytest.mark.parametrize("drive", [Drive.POLL, None])
+def test_bytes_that_are_no_reply_are_two_motors_on_one_id_where_others_are_understood(
+    rig: Rig, identifier: int, drive: Drive | None
+) -> None:
+    rig.line.spoils = {identifier}
+    (problem,) = problems(rig, identifier, drive)
+    assert problem.startswith(f"more than one motor answers under id {identifier}")
     assert "others on rs0 are understood" in problem
 
 
