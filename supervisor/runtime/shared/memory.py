@@ -12,11 +12,11 @@ from supervisor.core.guard import GuardRow
 from supervisor.core.levels import OperatorAction
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
+from supervisor.core.shared.ring import Ring, RingReader
+from supervisor.core.shared.segment import Segment
+from supervisor.core.shared.slot import Slot
 from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.shared.messages import OutputCodec
-from supervisor.runtime.shared.ring import Ring, RingReader
-from supervisor.runtime.shared.segment import Segment
-from supervisor.runtime.shared.slot import Slot
 
 ROW_PLACES: Final = 2048
 """Rows kept for readers: four seconds at 500 Hz, in which a recorder may be stopped and lose nothing."""

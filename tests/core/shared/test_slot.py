@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from supervisor.runtime.shared.slot import Slot
+from supervisor.core.shared.slot import Slot
 
 CAPACITY = 64
 

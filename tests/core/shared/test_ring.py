@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from supervisor.runtime.shared.ring import Ring, RingReader
+from supervisor.core.shared.ring import Ring, RingReader
 
 PLACES = 4
 

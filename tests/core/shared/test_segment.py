@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from supervisor.core.errors import LinkError
-from supervisor.runtime.shared import segment
-from supervisor.runtime.shared.segment import Segment, create_folder, remove_folder
+from supervisor.core.shared import segment
+from supervisor.core.shared.segment import Segment, create_folder, remove_folder
 
 
 def test_two_that_map_a_segment_see_the_same_bytes(tmp_path: Path) -> None:

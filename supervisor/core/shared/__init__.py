@@ -1,0 +1,1 @@
+"""Memory between processes, without locks: one writes, others read. Standard library only."""
