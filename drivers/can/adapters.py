@@ -13,6 +13,9 @@ from supervisor.core.robot import CanBusConfig
 SLCAN_CLOCK_HZ: Final = 160_000_000
 """Clock in which python-can wants bit timings of a CANable 2. Only the two rates reach the adapter."""
 
+SLCAN_DATA_BITRATE_BPS: Final = 2_000_000
+"""Python-can sets up CAN FD there only with a data rate; without one in the robot file, no frame of ours uses it."""
+
 SAMPLE_POINT_PERCENT: Final = 80.0
 
 GS_USB_WAIT_S: Final = 0.001
@@ -82,6 +85,6 @@ def _flexible_timing(config: CanBusConfig) -> can.BitTimingFd:
         f_clock=SLCAN_CLOCK_HZ,
         nom_bitrate=config.bitrate_bps,
         nom_sample_point=SAMPLE_POINT_PERCENT,
-        data_bitrate=config.data_bitrate_bps or config.bitrate_bps,
+        data_bitrate=config.data_bitrate_bps or SLCAN_DATA_BITRATE_BPS,
         data_sample_point=SAMPLE_POINT_PERCENT,
     )

@@ -53,12 +53,15 @@ def test_an_fd_bus_is_opened_as_its_interface_wants_it(
     assert more.items() <= asked[0].items()
 
 
-def test_a_serial_line_adapter_gets_both_rates_and_is_never_waited_for(asked: list[dict[str, object]]) -> None:
-    open_adapter(config("slcan", fd=True, data_bitrate_bps=5_000_000))
+@pytest.mark.parametrize(("data_bitrate_bps", "asked_bps"), [(5_000_000, 5_000_000), (0, 2_000_000)])
+def test_a_serial_line_adapter_gets_both_rates_and_is_never_waited_for(
+    asked: list[dict[str, object]], data_bitrate_bps: int, asked_bps: int
+) -> None:
+    open_adapter(config("slcan", fd=True, data_bitrate_bps=data_bitrate_bps))
     (parameters,) = asked
     timing = parameters["timing"]
     assert isinstance(timing, can.BitTimingFd)
-    assert (timing.nom_bitrate, timing.data_bitrate) == (1_000_000, 5_000_000)
+    assert (timing.nom_bitrate, timing.data_bitrate) == (1_000_000, asked_bps)
     assert (parameters["timeout"], parameters["bitrate"]) == (0.0, None)
 
 
