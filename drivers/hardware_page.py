@@ -129,7 +129,8 @@ MOTOR_NOTES = {
   1 ms. Ids 0 to 14 are possible; the vendor's tool sets 0 to 2, for the usual three motors on a line.
 - **Motors of a line take turns**, one in each control cycle: an answer comes on the two wires that the next command
   would need. Three on a line at 500 Hz are each heard every 6 ms, which is also the most that is allowed; their own
-  control loop goes on in between. For every motor in every cycle give each a line of its own.
+  control loop goes on in between. Two answers lost in a row are what the usual age limit of 20 ms forgives. For every
+  motor in every cycle give each a line of its own.
 - **Position is known only up to 56.9 degrees** (2 pi / 6.33) after power-up: nothing a motor sends tells which. Say per
   joint in `starts_within_rad` where it stands whenever a program begins to drive the robot, at most 0.89 rad wide. A
   joint found elsewhere may be taken for one that is inside: the narrower the range, the likelier it is refused.
