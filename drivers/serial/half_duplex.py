@@ -48,7 +48,8 @@ class Line:
         self.waiting: deque[bytes] = deque()
         self.heard: set[int] = set()
         self.spoilt_bytes = 0
-        """Bytes that belonged to no answer, ever."""
+        """Bytes that came when an inventory had asked, and belonged to no answer; since the beginning."""
+        self._is_inventory = False
         self._turn = self._motion_turn = self._switch_turn = self._other_turn = 0
         self._doubtful_turns = self._calm_turn = 0
         self._arrived = 0
@@ -65,7 +66,7 @@ class Line:
         return packets
 
     def _count(self, dropped_bytes: int) -> None:
-        self.spoilt_bytes += dropped_bytes
+        self.spoilt_bytes += dropped_bytes if self._is_inventory else 0
         self.port.counters.dropped += dropped_bytes
 
     def send(self, data: bytes, question: Question) -> None:
@@ -75,6 +76,7 @@ class Line:
             dropped = self.parser.dropped_bytes
             self.parser.give_up()
             self._count(self.parser.dropped_bytes - dropped)
+        self._is_inventory = bool(self.waiting)
         if self.waiting:
             question = Question(self.waiting.popleft(), 1)
         whole = data + question.data

@@ -161,4 +161,4 @@ class StateBatch:
 def _signed(raw: NDArray[np.uint16], sign_bit: int) -> NDArray[np.int64]:
     """Magnitudes with a sign bit as numbers."""
     wide = raw.astype(np.int64)
-    return (wide & ((1 << sign_bit) - 1)) * (1 - 2 * (wide >> sign_bit & 1))
+    return (wide & ~(1 << sign_bit)) * (1 - 2 * (wide >> sign_bit & 1))

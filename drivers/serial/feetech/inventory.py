@@ -52,7 +52,7 @@ class ServoLine(Protocol):
 
     @property
     def spoilt_bytes(self) -> int:
-        """Bytes on its line that belonged to no answer, ever."""
+        """Bytes that came when an inventory had asked on its line, and belonged to no answer."""
         ...
 
     def read_identity(self, now_s: float) -> Reading:
