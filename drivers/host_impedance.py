@@ -58,12 +58,14 @@ class HostImpedance:
             (n,) N·m. The same array every time; 0 where not `valid`.
         """
         error, damping, torque = self._error, self._damping, self._torque
-        np.subtract(command[_POSITION], feedback[POSITION], out=error)
-        error *= command[_KP]
-        np.subtract(command[_VELOCITY], feedback[VELOCITY], out=damping)
-        damping *= command[_KD]
-        np.add(error, damping, out=torque)
-        torque += command[_TORQUE]
+        # Infinity times nothing, and the like, make NaN: found below.
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(command[_POSITION], feedback[POSITION], out=error)
+            error *= command[_KP]
+            np.subtract(command[_VELOCITY], feedback[VELOCITY], out=damping)
+            damping *= command[_KD]
+            np.add(error, damping, out=torque)
+            torque += command[_TORQUE]
         silent = self._silent
         silent += 1
         silent[stamps_s > self._seen_s] = 0

@@ -46,6 +46,14 @@ def test_a_command_that_is_not_finite_is_not_sent(row: int, value: float) -> Non
     assert np.isfinite(torque).all()
 
 
+@pytest.mark.parametrize("value", [math.inf, 1e308])
+def test_what_is_beyond_all_numbers_is_refused_without_a_warning(value: float) -> None:
+    loop = HostImpedance([MODEL])
+    torque = loop.torque(command(value, 0.0, 0.0, 20.0, 0.0), feedback(-value, value), np.array([0.1]))
+    assert torque[0] == 0.0
+    assert not loop.all_valid
+
+
 def test_a_motor_that_was_never_heard_is_given_none() -> None:
     loop = HostImpedance([MODEL])
     assert loop.torque(command(0.0, 0.0, 1.0, 1.0, 1.0), feedback(math.nan, math.nan), np.array([NEVER_S]))[0] == 0.0
