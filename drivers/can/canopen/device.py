@@ -53,6 +53,9 @@ RESET_CYCLES: Final = 6
 NAMING_CYCLES: Final = 20
 """How often a drive in fault is asked for its error code, where its emergency message was lost."""
 
+SWITCHED_OFF: Final = 0x0040
+"""Statusword of SWITCH ON DISABLED."""
+
 OPERATIONAL: Final = 5
 BOOTED: Final = 0
 """NMT states, as heartbeats say them."""
@@ -145,7 +148,7 @@ class CanOpenMotors(CanMotors):
             elif service is Service.HEARTBEAT:
                 if codec.decode_heartbeat(data) == BOOTED:
                     # Its mapping is gone with its memory.
-                    self._is_set_up[slot] = False
+                    self._lose(slot)
             elif service is Service.SDO_REPLY and len(data) == 8:
                 if data[:4] == _ERROR_CODE_REPLY:
                     self._errors[slot] = int.from_bytes(data[4:6], "little")
@@ -155,6 +158,11 @@ class CanOpenMotors(CanMotors):
         except FrameError:
             return False
         return True
+
+    def _lose(self, slot: int) -> None:
+        """Believe no process data of a drive any more. It is off, where it was last seen."""
+        self._is_set_up[slot] = False
+        self._words[slot] = self._words[slot] & ~0xFFFF | SWITCHED_OFF
 
     def _is_command(self, bus: str, frame: Frame) -> bool:
         """Whether a frame from somebody else commands one of our drives, or speaks in our name."""
@@ -260,7 +268,7 @@ class CanOpenMotors(CanMotors):
 
     def forget(self, slot: int) -> None:
         """Ignore a drive's process data until it is set up."""
-        self._is_set_up[slot] = False
+        self._lose(slot)
         self._replies[slot].clear()
 
     def begin(self, slot: int, velocity_unit: int) -> None:

@@ -154,6 +154,8 @@ def _count_drives(line: MotorLine, problems: list[str], now_s: float) -> Generat
     """Ask for the serial number a few times: two drives with one id both answer, with two numbers or with one."""
     serials: set[int] = set()
     answers = 0
+    # A second drive's answer to the question before must not count here.
+    line.replies.clear()
     for question in range(QUESTIONS):
         line.send(codec.make_read(line.node_id, SERIAL_NUMBER))
         deadline_s = now_s + (SECOND_ANSWER_S if question < QUESTIONS - 1 else REPLY_TIMEOUT_S)

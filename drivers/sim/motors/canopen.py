@@ -124,7 +124,7 @@ class CanOpenMotors(ImpedanceMotors):
 
     def _watch(self, motor: int, node: int, now_s: float) -> None:
         """A heartbeat: watching begins with the first."""
-        setting = self.objects[motor].values[HEARTBEAT_CONSUMER]
+        setting = self.objects[motor].values.get(HEARTBEAT_CONSUMER, 0)
         if setting >> 16 & 0x7F == node and setting & 0xFFFF:
             self._heard_s[motor] = now_s
             self.timeout_s[motor] = (setting & 0xFFFF) / 1e3
