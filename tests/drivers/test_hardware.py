@@ -36,7 +36,9 @@ def test_what_should_be_set_up_otherwise_is_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(opening, "open_can", lambda config, wall_clock_s: ("a bus", ["make the queue longer"]))
-    with caplog.at_level(logging.WARNING):
+    # A library that sets up logging in another test turns off every logger that it does not know.
+    monkeypatch.setattr(logging.getLogger("drivers.hardware"), "disabled", False)
+    with caplog.at_level(logging.WARNING, "drivers.hardware"):
         assert HardwareBuses().open_can("leg0", CanBusConfig("can", "socketcan", "can0", 1_000_000)) == "a bus"
     assert caplog.messages == ["leg0: make the queue longer"]
 
