@@ -73,7 +73,8 @@ class TroubledBus(MemoryBus):
                 continue
             data = frame.data
             if self.happens("corrupt"):
-                data = (int.from_bytes(data, "big") ^ 1 << self.dice.randrange(64)).to_bytes(8, "big")
+                bit = 1 << self.dice.randrange(8 * len(data))
+                data = (int.from_bytes(data, "big") ^ bit).to_bytes(len(data), "big")
             received = frame._replace(data=data)
             (self.late if self.happens("delay") else arrived).append(received)
             if self.happens("duplicate"):

@@ -165,17 +165,22 @@ def _set_timeout(
     stop = codec.make_command(
         address, Mode.STOPPED, {_TIMEOUT: value_s}, {_TIMEOUT: Resolution.INT16}, query=_TIMEOUT_QUERY
     )
-    answers.values.pop(_TIMEOUT, None)
-    now_s = yield from _await(line, stop, lambda: _TIMEOUT in answers.values, now_s)
-    now_s = yield from _look(line, now_s)
-    found_s = answers.values.get(_TIMEOUT, math.nan)
+    found_s, is_set = math.nan, False
+    for _ in range(ATTEMPTS):
+        answers.values.pop(_TIMEOUT, None)
+        now_s = yield from _await(line, stop, lambda: _TIMEOUT in answers.values, now_s)
+        found_s = answers.values.get(_TIMEOUT, math.nan)
+        is_set = math.isclose(found_s, wanted * _TIMEOUT_STEP_S, abs_tol=0.1 * _TIMEOUT_STEP_S)
+        if is_set or _TIMEOUT not in answers.values:
+            break
     if math.isfinite(found_s):
         facts["timeout_s"] = round(found_s, 6)
-    if not math.isclose(found_s, wanted * _TIMEOUT_STEP_S, abs_tol=0.1 * _TIMEOUT_STEP_S):
+    if not is_set:
         found = f"{found_s:g} s" if math.isfinite(found_s) else "nothing"
         problems.append(
             f"command timeout reads back {found} after setting {timeout_s:g} s: it would not stop by itself"
         )
+    now_s = yield from _look(line, now_s)
     mode = line.feedback.mode
     if mode is not Mode.STOPPED:
         problems.append(f"is in mode {mode.name} after a stop: it may only be set up while off")
