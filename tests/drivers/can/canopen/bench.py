@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from drivers.bus import BusCounters, Frame
 from drivers.can.canopen.device import CanOpenMotors
 from drivers.can.canopen.tables import MODELS
 from drivers.devices import STAMP, WiredMotor, wire_model
+from drivers.sim.motors import canopen_objects
 from drivers.sim.motors.canopen import CanOpenMotors as SimulatedDrives
 from supervisor.core.command import Drive
 from supervisor.core.robot import DriveConfig, JointConfig, MotorConfig
@@ -117,6 +119,12 @@ class Bench:
         (probe,) = self.motors.probes(timeout_s)
         return self.run(probe)
 
+    def problems(self, timeout_s: float = 0.1) -> str:
+        """Of the first drive; the second has none."""
+        first, second = self.inventory(timeout_s)
+        assert second.problems == ()
+        return " | ".join(first.problems)
+
     def set_up(self) -> Bench:
         assert [report.problems for report in self.inventory()] == [(), ()]
         return self
@@ -127,3 +135,13 @@ class Bench:
         for _ in range(cycles - 1):
             self.cycle(Drive.COMMAND)
         return self
+
+
+def keep_out(monkeypatch: pytest.MonkeyPatch, bench: Bench, kept: tuple[int, int]) -> None:
+    """The first drive acknowledges that an object is written, and does not keep it."""
+    original, victim = canopen_objects.Objects.write, bench.drives.objects[0]
+
+    def write(objects: canopen_objects.Objects, where: tuple[int, int], data: bytes) -> int:
+        return 0 if objects is victim and where == kept else original(objects, where, data)
+
+    monkeypatch.setattr(canopen_objects.Objects, "write", write)

@@ -134,3 +134,49 @@ def test_a_refusal_names_its_reason() -> None:
 
 def test_types_know_their_range() -> None:
     assert (I16.range, U16.range) == ((-32_768, 32_767), (0, 65_535))
+
+
+@pytest.mark.parametrize(
+    ("frame", "node"),
+    [
+        (codec.make_nmt(NmtCommand.OPERATIONAL), 0),
+        (codec.make_nmt(NmtCommand.OPERATIONAL, 5), 5),
+        (codec.SYNC, 0),
+        (Frame(0x205, bytes(4)), 5),
+        (Frame(0x505, bytes(4)), 5),
+        (codec.make_write(5, tables.CONTROLWORD, 6), 5),
+        (Frame(0x605, bytes(8)), 5),
+        (codec.make_read(5, tables.CONTROLWORD), None),
+        (codec.make_segment_read(5, 1), None),
+        (codec.make_sdo_abort(5, 0x1008, 0, 0x05040000), None),
+        (Frame(0x605, b""), None),
+        (Frame(0x000, b""), None),
+        (Frame(0x185, bytes(8)), None),
+        (Frame(0x205, bytes(4), True), None),
+        (Frame(0x205, bytes(4), False, True), None),
+    ],
+)
+def test_frames_of_hosts_command_one_node_all_or_none(frame: Frame, node: int | None) -> None:
+    assert codec.commanded_node(frame) == node
+
+
+def test_long_values_come_in_segments_that_alternate() -> None:
+    assert codec.make_segment_read(5, 0).data == bytes.fromhex("6000000000000000")
+    assert codec.make_segment_read(5, 1) == Frame(0x605, bytes.fromhex("7000000000000000"))
+    assert codec.is_segmented(bytes.fromhex("410810000f000000"), 0x1008, 0)
+    assert not codec.is_segmented(bytes.fromhex("410810010f000000"), 0x1008, 0)
+    assert not codec.is_segmented(bytes.fromhex("430810000f000000"), 0x1008, 0)
+    assert codec.decode_segment(b"\x00seg one") == codec.Segment(0, b"seg one", False)
+    assert codec.decode_segment(b"\x1bend\0\0\0\0") == codec.Segment(1, b"en", True)
+    assert codec.make_sdo_abort(5, 0x1008, 0, 0x05040000) == Frame(0x605, bytes.fromhex("8008100000000405"))
+
+
+@given(st.binary(max_size=9))
+def test_any_bytes_are_a_segment_or_a_frame_error(data: bytes) -> None:
+    try:
+        segment = codec.decode_segment(data)
+    except FrameError:
+        assert len(data) != 8 or data[0] >= 0x20
+    else:
+        assert segment.toggle in (0, 1)
+        assert len(segment.data) <= 7
