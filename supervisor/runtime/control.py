@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from typing import Protocol
 
+from supervisor.core.command import Actuation
 from supervisor.core.exchange import DeviceReport, MissionOutput, Snapshot
-from supervisor.core.levels import OperatorAction
+from supervisor.core.guard import GuardBoard
+from supervisor.core.joints import Vector
+from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.ports import ControlEnd, RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.core.state import RobotState
-from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.safety.buses import BusMonitor
 from supervisor.safety.core import SafetyCore
@@ -23,6 +26,29 @@ from supervisor.safety.inputs import GuardInputs
 
 STATISTICS_CYCLES = 10
 """Bus counters are looked at every so many cycles: 20 ms at 500 Hz, a fiftieth of their window."""
+
+
+class Recorder(Protocol):
+    """Where every cycle is kept; see `CycleRecorder`, which writes a file by itself."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every cycle so far is kept, and there is room for more."""
+        ...
+
+    def append(
+        self,
+        state: RobotState,
+        board: GuardBoard,
+        actuation: Actuation,
+        arming: ArmingState,
+        proposed_position_rad: Vector | None = None,
+        cycle_us: float = float("nan"),
+        *,
+        is_at_rest: bool = False,
+    ) -> None:
+        """Keep one cycle. Never raises."""
+        ...
 
 
 class ControlCore:
@@ -48,7 +74,7 @@ class ControlCore:
         safety: SafetyConfig,
         port: RobotPort,
         link: ControlEnd,
-        recorder: CycleRecorder,
+        recorder: Recorder,
         timer_s: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._port = port

@@ -39,10 +39,11 @@ class ControlLink:
         memory: The run's shared memory.
     """
 
-    __slots__ = ("_buses", "_memory", "_output", "_output_number", "_words")
+    __slots__ = ("_buses", "_memory", "_output", "_output_number", "_own_presses", "_words")
 
     def __init__(self, memory: RunMemory) -> None:
         self._memory = memory
+        self._own_presses: list[OperatorAction] = []
         self._output: MissionOutput | None = None
         self._output_number = 0
         self._words: tuple[object, ...] = ()
@@ -71,9 +72,16 @@ class ControlLink:
                     self._output = decoded
         return self._output
 
+    def press(self, action: OperatorAction) -> None:
+        """A press that comes from this process itself: a signal, a stop input."""
+        self._own_presses.append(action)
+
     def take_actions(self) -> Sequence[OperatorAction]:
-        """The presses since the last call, the operator's before the stand-in's."""
-        return [*self._memory.operator_presses.take(), *self._memory.stand_in_presses.take()]
+        """The presses since the last call: this process's own, the operator's, the stand-in's."""
+        own, memory = self._own_presses, self._memory
+        pressed = [*own, *memory.operator_presses.take(), *memory.stand_in_presses.take()]
+        own.clear()
+        return pressed
 
 
 class RingRecorder:
