@@ -4,6 +4,7 @@ import pytest
 
 from drivers.bus import Frame
 from drivers.can.canopen import codec
+from drivers.sim.motors.canopen import OPERATIONAL
 from drivers.sim.motors.conditions import MotorCondition
 from tests.drivers.can.canopen.bench import Bench, keep_out
 
