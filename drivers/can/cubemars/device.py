@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from drivers.bus import CanBus, Frame
 from drivers.can.cubemars import codec
 from drivers.can.cubemars.batch import FeedbackBatch
-from drivers.can.cubemars.tables import ATTEMPTS, REPLY_TIMEOUT_S
+from drivers.can.cubemars.tables import ATTEMPTS, REPLY_TIMEOUT_S, ZERO_SILENCE_S, ZERO_TOLERANCE_RAD
 from drivers.can.impedance import MitBatch, encode_mit
 from drivers.devices import (
     FAULT,
@@ -30,8 +30,9 @@ from drivers.devices import (
     WiredMotor,
     id_problems,
 )
-from drivers.motor_group import CanMotors, MotorProbe, Sending
+from drivers.motor_group import CanMotors, MotorProbe, Sending, Zeroing
 from supervisor.core.command import Drive
+from supervisor.core.errors import DeviceError
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.state import MotorStatus
 
@@ -189,9 +190,14 @@ class CubeMarsMotors(CanMotors):
         problems += id_problems(config.id, QUESTIONS + self._polls - asked, self._heard[slot] - answers)
         return now_s
 
+    def _newest(self, slot: int) -> codec.MotorFeedback:
+        """A motor's newest feedback; meaningless before the first."""
+        data = self._words[slot].to_bytes(8, "big", signed=True)
+        return codec.decode_mit_feedback(data[:6] if self._is_short[slot] else data, self.motors[slot].model)
+
     def _report(self, slot: int, has_answered: bool, problems: list[str]) -> DeviceReport:
         motor = self.motors[slot]
-        config, model = motor.config, motor.model
+        config = motor.config
         facts: dict[str, float | str] = {"make": config.make, "model": config.model}
         if not has_answered:
             problem = (
@@ -200,8 +206,7 @@ class CubeMarsMotors(CanMotors):
                 "mode and not in servo mode"
             )
             return DeviceReport(motor.joint, config.bus, False, (problem,), facts)
-        data = self._words[slot].to_bytes(8, "big", signed=True)
-        feedback = codec.decode_mit_feedback(data[:6] if self._is_short[slot] else data, model)
+        feedback = self._newest(slot)
         facts["position_rad"] = round(feedback.position_rad, 4)
         facts["temperature_degc"] = feedback.temperature_degc
         facts["ranges"] = "as in the table for this model; they cannot be read over CAN"
@@ -211,6 +216,48 @@ class CubeMarsMotors(CanMotors):
             problems.append("reports neither temperature nor errors: update the firmware")
         problems.append(NO_TIMEOUT_PROBLEM)
         return DeviceReport(motor.joint, config.bus, True, tuple(problems), facts)
+
+    def set_zero(self, joint: str, now_s: float) -> Zeroing:
+        """Make the present position of a motor its zero. The motor is switched off for it.
+
+        Args:
+            joint: Whose motor.
+            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+
+        Returns:
+            The position read back afterwards, rad, motor frame.
+
+        Raises:
+            DeviceError: The motor does not answer, is not off, reports a fault, or does not read zero afterwards.
+        """
+        slot = self._slot_of(joint)
+        now_s = yield from self._poll_for_zero(slot, now_s)
+        self.send_one(slot, Frame(self.motors[slot].config.id, codec.SET_ZERO))
+        deadline_s = now_s + ZERO_SILENCE_S
+        # Only then is an answer to a poll of the control loop, from before the zero was set, out of the way for sure.
+        while now_s < deadline_s:
+            now_s = yield
+        now_s = yield from self._poll_for_zero(slot, now_s)
+        position_rad = self._newest(slot).position_rad
+        if abs(position_rad) > ZERO_TOLERANCE_RAD:
+            raise DeviceError(f"motor of {joint} reads {position_rad:.3f} rad after setting its zero; expected 0")
+        return position_rad
+
+    def _poll_for_zero(self, slot: int, began_s: float) -> Generator[None, float, float]:
+        """Poll a motor whose zero is being set.
+
+        Raises:
+            DeviceError: It does not answer, is not off, or reports a fault.
+        """
+        joint = self.motors[slot].joint
+        now_s = yield from self._poll(slot, began_s)
+        if self._stamps[slot] <= began_s:
+            raise DeviceError(f"motor of {joint} does not answer: its zero is not known to be set")
+        error = self._newest(slot).error_code
+        if error or self._states[slot] != _OFF:
+            found = self.fault_name(error) if error else "that it may be on"
+            raise DeviceError(f"motor of {joint} reports {found}: its zero may only be set while off and healthy")
+        return now_s
 
     def fault_name(self, code: int) -> str:
         """The vendor's name of an error code."""

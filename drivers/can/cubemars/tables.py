@@ -74,6 +74,12 @@ REPLY_TIMEOUT_S: Final = 0.02
 ATTEMPTS: Final = 10
 """Requests are repeated this often: with a third of all frames lost both ways, one in a thousand still fails."""
 
+ZERO_SILENCE_S: Final = 1.5
+"""After its zero was set a motor answers nothing for about 1 s."""
+
+ZERO_TOLERANCE_RAD: Final = 0.02
+"""What it may read then: it hangs free and may creep."""
+
 CAPABILITIES: Final = Capabilities(
     control=ControlLoop.MOTOR,
     velocity="measured",

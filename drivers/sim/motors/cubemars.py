@@ -5,6 +5,7 @@ Written from the protocol's description and not from the host's codec: a mistake
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
@@ -12,8 +13,12 @@ from drivers.bus import Frame
 from drivers.can.cubemars.tables import ERROR_NAMES, MODELS
 from drivers.devices import MotorModel
 from drivers.sim.motors.impedance import Answer, CanImpedanceMotors, from_counts, to_counts
+from supervisor.core.robot import JointConfig
 
 FAULT_CODES: Final = {name: code for code, name in ERROR_NAMES.items()}
+
+WRITING_S: Final = 1.0
+"""How long a motor that writes a new zero to its flash is deaf."""
 
 _SPECIAL: Final = b"\xff" * 7
 _ENTER, _EXIT, _SET_ZERO = 0xFC, 0xFD, 0xFE
@@ -32,6 +37,12 @@ class CubeMarsMotors(CanImpedanceMotors):
     brown_out: ClassVar[str] = "UNDER_VOLTAGE"
     is_extended: ClassVar[bool] = False
 
+    def __init__(
+        self, joints: Sequence[JointConfig], buses: Sequence[str], *, seed: Sequence[int], noise_scale: float = 1.0
+    ) -> None:
+        super().__init__(joints, buses, seed=seed, noise_scale=noise_scale)
+        self._deaf_until_s = [-math.inf] * len(joints)
+
     def motor_id(self, frame: Frame) -> int | None:
         """The identifier itself."""
         return None if frame.is_extended or len(frame.data) != 8 else frame.arbitration_id
@@ -39,10 +50,14 @@ class CubeMarsMotors(CanImpedanceMotors):
     def hear(self, motor: int, frame: Frame) -> Sequence[Answer]:
         """Act on one frame, and answer with feedback, whatever it was."""
         data = frame.data
+        if self._heard_s[motor] < self._deaf_until_s[motor]:
+            return []
         if data[:7] == _SPECIAL and data[7] in (_ENTER, _EXIT, _SET_ZERO):
             if data[7] == _SET_ZERO:
                 if not self.is_on[motor]:
                     self.set_zero(motor)
+                    self._deaf_until_s[motor] = self._heard_s[motor] + WRITING_S
+                    return []
             else:
                 if data[7] == _EXIT:
                     self.clear_fault(motor)

@@ -9,7 +9,9 @@ from drivers.can.cubemars.tables import MODELS
 from drivers.can.impedance import encode_mit
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.cubemars import CubeMarsMotors
+from supervisor.core.command import Drive
 from supervisor.core.robot import JointConfig, MotorConfig
+from tests.drivers.sim.fitted import Rig, fitted
 
 AK70 = MODELS["AK70-10"]
 PERIOD_S = 0.002
@@ -115,7 +117,31 @@ def test_zero_is_set_only_outside_motor_mode() -> None:
     bench.say(ENTER)
     assert bench.ask(zero).position_rad == pytest.approx(0.4, abs=1e-3)
     bench.say(LEAVE)
-    assert bench.ask(zero).position_rad == pytest.approx(0.0, abs=1e-3)
+    assert bench.say(zero) == []
+    bench.now_s += 0.9
+    assert bench.say(LEAVE) == []
+    bench.now_s += 0.2
+    assert bench.ask(LEAVE).position_rad == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_zero_of_a_limp_robots_joint_is_set_and_read_back() -> None:
+    rig = Rig(fitted("cubemars", independent_cut_off="contactor K1"))
+    rig.inventory()
+    before = rig.step(Drive.POLL)
+    zeroing = rig.robot.set_zero("fl_hip", rig.now_s)
+    next(zeroing)
+    reading: list[float] = []
+    while not reading:
+        after = rig.step(Drive.POLL)
+        try:
+            zeroing.send(rig.now_s)
+        except StopIteration as end:
+            reading.append(end.value)
+    assert abs(reading[0]) < 0.02
+    moved = before.position_rad - after.position_rad
+    assert moved[0] == pytest.approx(before.position_rad[0], abs=0.02)
+    assert np.abs(moved[1:]).max() < 0.02
+    assert 1.0 < rig.now_s < 3.0
 
 
 def test_silence_and_strange_frames_are_not_answered() -> None:

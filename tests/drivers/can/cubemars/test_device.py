@@ -14,6 +14,7 @@ from drivers.can.cubemars.tables import MODELS
 from drivers.can.impedance import encode_mit
 from drivers.devices import FAULT, NO_TIMEOUT_PROBLEM, STAMP, STATUS, WiredMotor
 from supervisor.core.command import Drive
+from supervisor.core.errors import DeviceError
 from supervisor.core.robot import MotorConfig
 from supervisor.core.state import NEVER_S, MotorStatus
 from tests.drivers.fake_devices import MemoryBus, TroubledBus
@@ -33,6 +34,8 @@ class FakeCubeMars:
         self.is_silent = False
         self.is_short = False
         self.log: list[bytes] = []
+        self.position = 0x7FFF
+        self.keeps_its_zero = False
 
     def answer(self, frame: Frame) -> list[Frame]:
         if self.is_silent or frame.is_extended or frame.arbitration_id != self.identifier:
@@ -40,7 +43,11 @@ class FakeCubeMars:
         self.log.append(frame.data)
         if frame.data[:7] == b"\xff" * 7:
             self.is_on = {0xFC: True, 0xFD: False}.get(frame.data[7], self.is_on)
-        data = bytes((self.identifier, 0x7F, 0xFF, 0x7F, 0xF7, 0xFF, self.temperature & 0xFF, self.error))
+        if frame.data == codec.SET_ZERO:
+            self.position = self.position if self.keeps_its_zero else 0x7FFF
+            return []
+        motion = bytes((self.identifier, self.position >> 8, self.position & 0xFF, 0x7F, 0xF7, 0xFF))
+        data = motion + bytes((self.temperature & 0xFF, self.error))
         return [Frame(0, data[:6] if self.is_short else data)]
 
 
@@ -239,3 +246,30 @@ def test_an_inventory_gets_through_a_lossy_bus(seed: int) -> None:
     rig = Rig(TroubledBus(seed, drop=0.3, delay=0.2, duplicate=0.2))
     (probe,) = rig.motors.probes(0.1)
     assert [report.answered for report in run(rig, probe)] == [True, True]
+
+
+def test_a_zero_is_set_while_off_and_read_back_after_the_silence(rig: Rig) -> None:
+    rig.fakes[1].position = 0x9000
+    rig.drive(Drive.ENABLE)
+    with pytest.raises(DeviceError, match="motor of j2 reports that it may be on: its zero may only be set while off"):
+        run(rig, rig.motors.set_zero("j2", 0.0))
+    assert codec.SET_ZERO not in rig.fakes[1].log
+    rig.drive(Drive.DISABLE)
+    rig.fakes[1].log.clear()
+    assert run(rig, rig.motors.set_zero("j2", 0.0)) == pytest.approx(0.0, abs=1e-3)
+    assert rig.fakes[1].log == [codec.EXIT_MOTOR_MODE, codec.SET_ZERO, codec.EXIT_MOTOR_MODE]
+    assert not rig.fakes[1].is_on
+
+
+def test_a_zero_that_is_not_set_is_an_error_that_says_why(rig: Rig) -> None:
+    rig.fakes[1].position = 0x9000
+    rig.fakes[1].keeps_its_zero = True
+    with pytest.raises(DeviceError, match=r"motor of j2 reads 1\.5\d\d rad after setting its zero; expected 0"):
+        run(rig, rig.motors.set_zero("j2", 0.0))
+    rig.fakes[1].error = 5
+    with pytest.raises(DeviceError, match="motor of j2 reports ENCODER: its zero may only be set while off"):
+        run(rig, rig.motors.set_zero("j2", 0.0))
+    rig.fakes[0].is_silent = True
+    with pytest.raises(DeviceError, match="motor of j1 does not answer: its zero is not known to be set"):
+        run(rig, rig.motors.set_zero("j1", 0.0))
+    assert codec.SET_ZERO not in rig.fakes[0].log
