@@ -18,6 +18,10 @@ SWITCH_CYCLES: Final = 8
 """While commands are sent, one cycle in so many asks for something else than motion: who is on, how warm it is."""
 
 
+IDLE_SWITCH_CYCLES: Final = 4
+"""The same while nothing is commanded, where servos take turns; every second cycle where all answer at once."""
+
+
 class Question(NamedTuple):
     """Something to ask, and how many answers are due."""
 
@@ -50,8 +54,8 @@ class Line:
         self.spoilt_bytes = 0
         """Bytes that came when an inventory had asked, and belonged to no answer; since the beginning."""
         self._is_inventory = False
-        self._turn = self._motion_turn = self._switch_turn = self._other_turn = 0
-        self._doubtful_turns = self._calm_turn = 0
+        self._turn = self._motion_turn = self._switch_turn = self._aside_turn = self._other_turn = 0
+        self._doubtful_turns = self._calm_turn = self._inventory_turn = 0
         self._arrived = 0
 
     def read(self, now_s: float) -> list[Packet]:
@@ -76,30 +80,38 @@ class Line:
             dropped = self.parser.dropped_bytes
             self.parser.give_up()
             self._count(self.parser.dropped_bytes - dropped)
-        self._is_inventory = bool(self.waiting)
-        if self.waiting:
+        # In between, everybody is asked where he is: nobody must seem silent meanwhile.
+        self._inventory_turn += 1
+        self._is_inventory = bool(self.waiting) and self._inventory_turn > len(self.motions)
+        if self._is_inventory:
+            self._inventory_turn = 0
             question = Question(self.waiting.popleft(), 1)
         whole = data + question.data
         if self.port.write(whole) == len(whole):
             self.port.counters.expected += question.answers
 
-    def doubt(self) -> None:
-        """Ask first of all who is on: switches have been written. Not again and again, which would hide all motion."""
-        if self._turn >= self._calm_turn:
-            self._doubtful_turns = 2 * len(self.switches)
+    def doubt(self, *, is_first: bool = False) -> None:
+        """Ask first of all who is on: switches have been written.
+
+        Args:
+            is_first: Otherwise not again and again, which would hide all motion.
+        """
+        if is_first or self._turn >= self._calm_turn:
+            self._doubtful_turns = len(self.switches)
             self._calm_turn = self._turn + self._doubtful_turns + 2 * len(self.motions)
 
     def next_question(self, *, is_commanding: bool) -> Question:
-        """What to ask in this cycle; while no commands are sent, every second time who is on."""
+        """What to ask in this cycle; while no commands are sent, more often who is on."""
         self._turn += 1
         if self._doubtful_turns:
             self._doubtful_turns -= 1
             return self._next_switch()
-        if self._turn % (SWITCH_CYCLES if is_commanding else 2):
+        idle_cycles = 2 if len(self.motions) == 1 else IDLE_SWITCH_CYCLES
+        if self._turn % (SWITCH_CYCLES if is_commanding else idle_cycles):
             self._motion_turn += 1
             return self.motions[self._motion_turn % len(self.motions)]
-        if self.others and self._switch_turn % 2:
-            self._switch_turn += 1
+        self._aside_turn += 1
+        if self.others and self._aside_turn % 2:
             self._other_turn += 1
             return self.others[self._other_turn % len(self.others)]
         return self._next_switch()

@@ -142,7 +142,7 @@ class PositionServos(SerialMotors):
         for line in self.lines.values():
             data = b""
             if drive is Drive.ENABLE:
-                data = self._enable(line)
+                data = self._enable(line, is_first=is_first)
             elif drive is not Drive.POLL:
                 data = self._stop(line, line.slots)
                 for slot in line.slots:
@@ -150,13 +150,13 @@ class PositionServos(SerialMotors):
                 if drive is Drive.CLEAR_FAULT:
                     self._forget_faults(line)
                 if is_first:
-                    line.doubt()
+                    line.doubt(is_first=True)
             line.send(data, line.next_question(is_commanding=False))
 
     def _forget_faults(self, line: Line) -> None:
         """Take back what this computer alone remembers of faults."""
 
-    def _enable(self, line: Line) -> bytes:
+    def _enable(self, line: Line, *, is_first: bool) -> bytes:
         """Switch on, where they are, all that are not on yet; not those with a fault or not heard lately."""
         slots: list[int] = []
         for slot in line.slots:
@@ -173,7 +173,7 @@ class PositionServos(SerialMotors):
         for slot in slots:
             self._told[slot] = _DRIVEN
         if slots:
-            line.doubt()
+            line.doubt(is_first=is_first)
         return self._start(line, slots, here) if slots else b""
 
     def _command(self, command: Block) -> None:
@@ -233,6 +233,10 @@ class PositionServos(SerialMotors):
         """Whether a servo is told to go somewhere."""
         return self._told[slot] == _DRIVEN
 
+    def release(self, slot: int) -> None:
+        """A servo has been switched off from elsewhere: tell it nothing until it is enabled."""
+        self._told[slot] = _RELEASED
+
     def errors_of(self, slot: int) -> int:
         """A servo's newest fault code."""
         return self._errors[slot]
@@ -250,8 +254,12 @@ class PositionServos(SerialMotors):
         self, slot: int, data: bytes, is_there: Callable[[], bool], now_s: float, attempts: int, timeout_s: float
     ) -> Generator[None, float, float]:
         """Ask until the answer is there, at most a few times; returns the time at the end."""
+        line = self.lines[self.motors[slot].config.bus]
         for _ in range(attempts):
             self.send_one(slot, data)
+            while line.waiting:
+                # The line's own questions come first.
+                now_s = yield
             deadline_s = now_s + timeout_s
             while not is_there() and now_s < deadline_s:
                 now_s = yield

@@ -6,6 +6,7 @@ In each cycle and on each line there is one write, with all goals and one reques
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,12 +126,11 @@ class DynamixelMotors(SerialMotors):
         Nothing that was commanded before acts when the servos are enabled: their goals are zero by then.
         """
         if drive is Drive.COMMAND:
+            if not math.isfinite(command.sum()):
+                command = self._without_refused(command)
             torque = self._impedance.torque(command, self._newest, self._stamp_view)
-            packets = self._goals.encode(torque)
-            for (line, _), packet in zip(self._lines, packets, strict=True):
+            for (line, _), packet in zip(self._lines, self._goals.encode(torque), strict=True):
                 line.write(packet, may_ask=False)
-            if not self._impedance.all_valid:
-                self._count_refused(command)
             return
         goals = self._goals.encode(self._nothing)
         for (line, span), goal, off in zip(self._lines, goals, self._off, strict=True):
@@ -148,11 +148,12 @@ class DynamixelMotors(SerialMotors):
                 self._clear(line, span)
                 line.write(goal + off + self._repair(span), may_ask=False)
 
-    def _count_refused(self, command: Block) -> None:
-        """Commands that are no numbers are errors of their line; a silent servo is not."""
+    def _without_refused(self, command: Block) -> Block:
+        """Commands without those that are no numbers, which are errors of their lines; zero is no torque."""
         refused = ~np.isfinite(command).all(axis=0)
         for slot in np.flatnonzero(refused).tolist():
             self._buses[self.motors[slot].config.bus].counters.errors += 1
+        return np.where(refused, 0.0, command)
 
     def _clear(self, line: ServoLine, span: slice) -> None:
         """Have a line's servos restarted that report hardware errors, and all of them repaired. They stay off."""

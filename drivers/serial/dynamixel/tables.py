@@ -257,8 +257,8 @@ class ServoModel:
         current_count_a: Unit of current registers; None where the model measures no current.
         modes: Values that register 11 takes.
         watchdog_firmware: Oldest firmware whose bus watchdog is known to stop the servo.
-        stall_nm, stall_a, no_load_rpm: At the recommended voltage. Stall torque is what it can reach, not what it
-            can hold; torque over current is taken to be the same everywhere.
+        stall_nm, stall_a, no_load_rpm: At its highest supply voltage; with less it can do less. Stall torque is what
+            it can reach, not what it can hold; torque over current is taken to be the same everywhere.
         current_limit_count: Highest value of register 38.
         indirect_data: Where its indirect data begin.
         source: Where the numbers come from.
@@ -291,15 +291,13 @@ _ALL_MODES = tuple(MODE_NAMES)
 _NO_CURRENT = (MODE_VELOCITY, MODE_POSITION, MODE_EXTENDED_POSITION, MODE_PWM)
 _SDK = "dynamixel-sdk 4.1.0 (number), e-Manual (units)"
 _FIRMWARE_51 = (
-    f"{_SDK}, at 5 V; forum.robotis.com topic 4814: on firmware 51 the watchdog expires and the motor keeps turning; "
+    f"{_SDK}, at 6 V; forum.robotis.com topic 4814: on firmware 51 the watchdog expires and the motor keeps turning; "
     "indirect data from firmware 52 on as in its table of dynamixel-sdk 4.1.0"
 )
 
 
-def _current(
-    name: str, number: int, stall_nm: float, stall_a: float, rpm: float, limit: int, *, volt: float = 12.0
-) -> ServoModel:
-    source = f"{_SDK}, at {volt:g} V"
+def _current(name: str, number: int, stall_nm: float, stall_a: float, rpm: float, limit: int) -> ServoModel:
+    source = f"{_SDK}, at 14.8 V"
     return ServoModel(name, number, 0.00269, _ALL_MODES, 0, stall_nm, stall_a, rpm, limit, INDIRECT_DATA, source)
 
 
@@ -312,15 +310,15 @@ def _small(name: str, number: int, stall_nm: float, stall_a: float, rpm: float, 
 SERVOS: Final[Mapping[str, ServoModel]] = {
     row.name: row
     for row in (
-        _small("XL330-M077", 1190, 0.215, 1.47, 383.0, 1750),
-        _small("XL330-M288", 1200, 0.52, 1.47, 103.0, 1750),
-        ServoModel("XL430-W250", 1060, None, _NO_CURRENT, 0, 1.4, 1.3, 57.0, 0, INDIRECT_DATA, f"{_SDK}, at 11.1 V"),
-        _current("XM430-W350", 1020, 4.1, 2.3, 46.0, 1193),
-        _current("XM430-W210", 1030, 3.0, 2.3, 77.0, 1193),
-        _current("XM540-W270", 1120, 10.6, 4.4, 30.0, 2047),
-        _current("XM540-W150", 1130, 7.3, 4.4, 53.0, 2047),
-        _current("XH540-W270", 1100, 9.9, 4.9, 39.0, 2047),
-        _current("XH540-W150", 1110, 7.1, 4.9, 70.0, 2047),
+        _small("XL330-M077", 1190, 0.228, 1.74, 456.0, 1750),
+        _small("XL330-M288", 1200, 0.60, 1.74, 123.0, 1750),
+        ServoModel("XL430-W250", 1060, None, _NO_CURRENT, 0, 1.5, 1.4, 61.0, 0, INDIRECT_DATA, f"{_SDK}, at 12 V"),
+        _current("XM430-W350", 1020, 4.8, 2.7, 57.0, 1193),
+        _current("XM430-W210", 1030, 3.7, 2.7, 95.0, 1193),
+        _current("XM540-W270", 1120, 12.9, 5.5, 37.0, 2047),
+        _current("XM540-W150", 1130, 8.9, 5.5, 66.0, 2047),
+        _current("XH540-W270", 1100, 11.7, 5.9, 46.0, 2047),
+        _current("XH540-W150", 1110, 8.5, 5.9, 86.0, 2047),
     )
 }
 """Every model that is known, whether it can be driven or not."""
@@ -335,10 +333,11 @@ MODELS: Final[Mapping[str, MotorModel]] = {
         servo.name,
         math.pi,
         servo.no_load_rpm * 2.0 * math.pi / 60.0,
-        servo.stall_nm,
+        # To whole hundredths, below what its largest goal gives.
+        math.floor(servo.torque_max_count * servo.torque_count_nm * 100.0) / 100.0,
         KP_MAX_NM_PER_RAD,
         KD_MAX_NM_S_PER_RAD,
-        f"{servo.source}: stall torque and no-load speed",
+        f"{servo.source}: stall torque, as far as the current limit goes, and no-load speed",
     )
     for servo in SERVOS.values()
     if MODE_CURRENT in servo.modes

@@ -179,6 +179,7 @@ class _Servo:
         return now_s, self._group.block(self._slot, size)
 
     def write(self, name: str, data: bytes) -> None:
+        self._group.release(self._slot)
         register = SERIES[self.model.series].registers[name]
         packet = instructions.make_write(self.motor.config.id, register.address, data)
         self._group.send_one(self._slot, packet)

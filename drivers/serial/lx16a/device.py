@@ -187,6 +187,7 @@ class _Servo:
         return self._group.read(self._slot, command, now_s)
 
     def switch_off(self) -> None:
+        self._group.release(self._slot)
         self._group.send_one(self._slot, codec.make_load(self.motor.config.id, is_loaded=False))
 
     @property
