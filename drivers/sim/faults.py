@@ -19,7 +19,7 @@ from drivers.sim.fault_kinds import BUS_FAULTS, MOTOR_FAULTS, Fault, FaultScript
 from drivers.sim.motors.makes import FAULT_NAMES
 from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.loading import Document, KeyPath, read_document, validate_document
-from supervisor.core.robot import CanBusConfig, RobotConfig
+from supervisor.core.robot import RobotConfig
 
 START = "start"
 """Stands for the beginning of the run where a fault names a stage."""
@@ -73,10 +73,10 @@ def _problems_of(
         allowed = f"one of {', '.join((START, *stages))}"
         yield document.problem((*here, "at", "stage"), repr(fault.at.stage), allowed)
     if isinstance(fault, BUS_FAULTS):
-        is_can = isinstance(robot.buses.get(fault.bus), CanBusConfig)
-        if fault.bus not in robot.buses or (fault.kind == "brown_out" and not is_can):
-            allowed = ", ".join(n for n, b in robot.buses.items() if fault.kind != "brown_out" or b.kind == "can")
-            yield document.problem((*here, "bus"), repr(fault.bus), f"one of {allowed}")
+        wired = {joint.motor.bus for joint in robot.joints.values()}
+        possible = [name for name in robot.buses if fault.kind != "brown_out" or name in wired]
+        if fault.bus not in possible:
+            yield document.problem((*here, "bus"), repr(fault.bus), f"one of {', '.join(possible)}")
     if isinstance(fault, MOTOR_FAULTS):
         for index, joint in enumerate(fault.joints):
             path = (*here, "joints", index)
