@@ -15,7 +15,7 @@ from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder, create_run_folder
-from supervisor.runtime.closing import Closing, close_run
+from supervisor.runtime.closing import Closing, ControlPart, close_run, mission_part
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.journal import Journal
@@ -127,22 +127,28 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     mission.stop()
     recorder.close()
     port.close()
+    last = link.snapshot()
     closing = Closing(
         options=options,
         prepared=prepared,
         folder=folder,
-        control=control,
-        context=context,
-        judge=judge,
-        last=link.snapshot(),
-        witness=run.witness,
-        fault_name=port.fault_name,
-        policy_durations=policy.durations,
-        tick_durations=run.tick_durations,
-        has_moved=run.has_moved,
+        control=ControlPart(control.durations.percentiles(), control.overruns, cycles=len(control.durations)),
+        mission=mission_part(
+            context,
+            judge,
+            run.witness,
+            prepared,
+            last,
+            port.fault_name,
+            root,
+            policy_us=policy.durations.percentiles(),
+            tree_us=run.tick_durations.percentiles(),
+            failure=mission.failure,
+            has_moved=run.has_moved,
+        ),
+        last=last,
         was_interrupted=run.was_interrupted,
-        failure=failure or mission.failure or ("the run took too long" if run.ran_out_of_time else ""),
-        drawing=root,
+        failure=failure or ("" if mission.failure or not run.ran_out_of_time else "the run took too long"),
     )
     document = close_run(closing, log, clock.now_s())
     return RunResult(document["exit_code"], folder.path, document)

@@ -1,17 +1,20 @@
-"""The end of a run: its outcome, its diagnosis, its summary and its report."""
+"""The end of a run: its outcome, its diagnosis, its summary and its report.
+
+Control and mission each leave a part, made where they ran: in one process or in two.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import py_trees
 
 from supervisor.core.errors import HandrailError
 from supervisor.core.exchange import GateCounts, Snapshot, Stop
-from supervisor.core.report import Diagnosis
+from supervisor.core.report import Diagnosis, StageReport
 from supervisor.core.state import MotorStatus
 from supervisor.diagnosis.causes import diagnose
 from supervisor.diagnosis.evidence import Evidence
@@ -20,8 +23,7 @@ from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.report import report_text
 from supervisor.evidence.run_folder import RunFolder
 from supervisor.evidence.summary import Outcome, Summary, Timing, summary_document, write_summary
-from supervisor.evidence.timing import DurationHistogram
-from supervisor.runtime.control import ControlCore
+from supervisor.evidence.timing import Percentiles
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.witness import Witness
@@ -32,6 +34,51 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class ControlPart:
+    """What is left of the control loop.
+
+    Attributes:
+        cycle_us: How long cycles took.
+        overruns: Cycles that took longer than their period.
+        wake_us: How late cycles began; zeros in lockstep, where there is no late.
+        missed: Periods without a cycle.
+        cycles: How many cycles there were.
+        effects: What the operating system was asked for, and what it gave.
+    """
+
+    cycle_us: Percentiles = field(default_factory=Percentiles)
+    overruns: int = 0
+    wake_us: Percentiles = field(default_factory=Percentiles)
+    missed: int = 0
+    cycles: int = 0
+    effects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MissionPart:
+    """What is left of the mission.
+
+    Attributes:
+        result: How the tree ended.
+        stages: What the stages came to.
+        diagnosis: What the evidence means, where something failed.
+        policy_us, tree_us: How long the policy's steps and the tree's ticks took.
+        failure: What broke the tree itself, "" when nothing did.
+        has_moved: Whether the robot ever followed a proposal.
+        drawing: The mission's tree, as SVG; "" when it could not be drawn.
+    """
+
+    result: MissionResult = MissionResult.RUNNING
+    stages: tuple[StageReport, ...] = ()
+    diagnosis: tuple[Diagnosis, ...] = ()
+    policy_us: Percentiles = field(default_factory=Percentiles)
+    tree_us: Percentiles = field(default_factory=Percentiles)
+    failure: str = ""
+    has_moved: bool = False
+    drawing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """Everything that is known when the loops have ended.
 
@@ -39,52 +86,80 @@ class Closing:
         options: What was asked for.
         prepared: What was read.
         folder: The run's folder.
-        control: The control loop.
-        context: The mission's knowledge.
-        judge: What measured the stages.
+        control: What is left of the control loop.
+        mission: What is left of the mission.
         last: The last snapshot, None when not even one cycle ran.
-        witness: What happened meanwhile.
-        fault_name: The make's name of a motor's fault code.
-        policy_durations: Of the policy's steps.
-        tick_durations: Of the mission's ticks.
-        has_moved: Whether the robot ever followed a proposal.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke the program, "" when nothing did.
-        drawing: The mission's tree.
     """
 
     options: RunOptions
     prepared: Prepared
     folder: RunFolder
-    control: ControlCore
-    context: MissionContext
-    judge: StageJudge
+    control: ControlPart
+    mission: MissionPart
     last: Snapshot | None
-    witness: Witness
-    fault_name: Callable[[int, int], str]
-    policy_durations: DurationHistogram
-    tick_durations: DurationHistogram
-    has_moved: bool
     was_interrupted: bool
     failure: str
-    drawing: py_trees.behaviour.Behaviour
+
+
+def mission_part(
+    context: MissionContext,
+    judge: StageJudge,
+    witness: Witness,
+    prepared: Prepared,
+    last: Snapshot | None,
+    fault_name: Callable[[int, int], str],
+    drawing: py_trees.behaviour.Behaviour,
+    *,
+    policy_us: Percentiles,
+    tree_us: Percentiles,
+    failure: str,
+    has_moved: bool,
+) -> MissionPart:
+    """What is left of a mission that is over.
+
+    Args:
+        context: The mission's knowledge; a stage that is open still is closed.
+        judge: What measured the stages.
+        witness: What happened meanwhile.
+        prepared: What was read.
+        last: The last snapshot, None when not even one cycle ran.
+        fault_name: The make's name of a motor's fault code.
+        drawing: The mission's tree.
+        policy_us: How long the policy's steps took.
+        tree_us: How long the tree's ticks took.
+        failure: What broke the tree itself.
+        has_moved: Whether the robot ever followed a proposal.
+    """
+    context.close_stage("interrupted")
+    return MissionPart(
+        context.result,
+        tuple(context.reports),
+        _find_causes(context, judge, witness, prepared, last, fault_name),
+        policy_us,
+        tree_us,
+        failure,
+        has_moved,
+        _draw(drawing),
+    )
 
 
 def outcome_of(closing: Closing) -> Outcome:
     """How a run ended. What broke outranks what was asked, and what was asked outranks what was measured."""
-    if closing.failure:
+    if closing.failure or closing.mission.failure:
         return "error"
     stop = _real_stop(closing.last)
     if closing.was_interrupted or (stop is not None and stop.guard == "operator"):
         return "operator_stop"
     if stop is not None:
-        return "guard_stop" if closing.has_moved else "refused"
+        return "guard_stop" if closing.mission.has_moved else "refused"
     outcomes: dict[MissionResult, Outcome] = {
         MissionResult.COMPLETED: "completed",
         MissionResult.REFUSED: "refused",
         MissionResult.NOT_ACCEPTED: "not_accepted",
     }
-    return outcomes.get(closing.context.result, "error")
+    return outcomes.get(closing.mission.result, "error")
 
 
 def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
@@ -93,10 +168,11 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
     Returns:
         The content of summary.json.
     """
-    closing.context.close_stage("interrupted")
     outcome = outcome_of(closing)
-    diagnosis = find_causes(closing, outcome)
-    last, control, prepared = closing.last, closing.control, closing.prepared
+    last, control, mission, prepared = closing.last, closing.control, closing.mission, closing.prepared
+    failure = closing.failure or mission.failure
+    # Where a run went as it should, or a person ended it, there is nothing to explain.
+    diagnosis = () if outcome in ("completed", "operator_stop") else mission.diagnosis
     stop = _real_stop(last)
     summary = Summary(
         outcome=outcome,
@@ -107,13 +183,9 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
         seed=closing.options.seed,
         hashes=closing.folder.hashes,
         timing=Timing(
-            prepared.robot.config.control_hz,
-            control.durations.percentiles(),
-            control.overruns,
-            closing.policy_durations.percentiles(),
-            closing.tick_durations.percentiles(),
+            prepared.robot.config.control_hz, control.cycle_us, control.overruns, mission.policy_us, mission.tree_us
         ),
-        stages=tuple(closing.context.reports),
+        stages=mission.stages,
         stop=stop,
         cause_to_command_s=float("nan") if stop is None else stop.time_s - stop.since_s,
         diagnosis=diagnosis,
@@ -123,8 +195,8 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
     document = summary_document(summary)
     for found in diagnosis:
         log.append(EventKind.NOTE, now_s, f"diagnosis: {found.symptom}: {found.cause}; {found.remedy}")
-    if closing.failure:
-        log.append(EventKind.NOTE, now_s, f"failure: {closing.failure}")
+    if failure:
+        log.append(EventKind.NOTE, now_s, f"failure: {failure}")
     log.append(EventKind.END, now_s, outcome, {"exit_code": document["exit_code"]})
     log.close()
     write_summary(closing.folder.summary, document)
@@ -132,26 +204,30 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
     return document
 
 
-def find_causes(closing: Closing, outcome: Outcome) -> tuple[Diagnosis, ...]:
-    """What the evidence of a run that did not complete means."""
-    if outcome in ("completed", "operator_stop"):
-        return ()
-    witness, prepared = closing.witness, closing.prepared
+def _find_causes(
+    context: MissionContext,
+    judge: StageJudge,
+    witness: Witness,
+    prepared: Prepared,
+    last: Snapshot | None,
+    fault_name: Callable[[int, int], str],
+) -> tuple[Diagnosis, ...]:
+    """What the evidence of a run means, if it did not go as it should."""
     snapshot = witness.snapshot
     evidence = Evidence(
         robot=prepared.robot.config,
-        stop=_real_stop(closing.last),
+        stop=_real_stop(last),
         snapshot=snapshot,
-        stages=tuple(closing.context.reports),
-        explanation=closing.judge.explanation(),
+        stages=tuple(context.reports),
+        explanation=judge.explanation(),
         signature=prepared.signature,
         passive_pose_rad=witness.passive_pose_rad,
         passive_gravity=witness.passive_gravity,
         reply_ratios=witness.reply_ratios,
         policy=witness.policy,
         observation_names=prepared.policy.observation_names,
-        fault_names={} if snapshot is None else _fault_names(snapshot, closing.fault_name),
-        oscillating_joint=closing.judge.oscillating_joint(),
+        fault_names={} if snapshot is None else _fault_names(snapshot, fault_name),
+        oscillating_joint=judge.oscillating_joint(),
         refusals=witness.refusals,
     )
     return diagnose(evidence)
@@ -167,10 +243,20 @@ def _fault_names(snapshot: Snapshot, fault_name: Callable[[int, int], str]) -> d
     }
 
 
+def _draw(drawing: py_trees.behaviour.Behaviour) -> str:
+    """The mission's tree; a run is complete without it."""
+    try:
+        return render(drawing, "svg")
+    except HandrailError:
+        _LOG.exception("the mission could not be drawn")
+        return ""
+
+
 def _write_for_people(closing: Closing) -> None:
     """The drawing and the report; a run is complete without them."""
     try:
-        closing.folder.drawing.write_text(render(closing.drawing, "svg"), encoding="utf-8")
+        if closing.mission.drawing:
+            closing.folder.drawing.write_text(closing.mission.drawing, encoding="utf-8")
         closing.folder.report.write_text(report_text(closing.folder.path), encoding="utf-8")
     except (OSError, HandrailError):
         _LOG.exception("the report could not be written")

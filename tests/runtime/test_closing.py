@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from supervisor.core.levels import Level
-from supervisor.runtime.closing import find_causes, outcome_of
+from supervisor.runtime.closing import MissionPart, outcome_of
 from tests.trees.stand_ins import make_snapshot, make_stop
 from trees.values import MissionResult
 
@@ -19,14 +19,10 @@ PRESSED = make_stop(Level.SETTLE, guard="operator")
 
 def closing(result: MissionResult = MissionResult.COMPLETED, stop: object = None, **changes: object) -> Any:
     """What decides the outcome."""
-    parts: dict[str, object] = {
-        "failure": "",
-        "was_interrupted": False,
-        "has_moved": True,
-        "last": make_snapshot(stop=stop),
-        "context": SimpleNamespace(result=result),
-    }
-    return SimpleNamespace(**(parts | changes))
+    facts = {"failure": "", "was_interrupted": False, "last": make_snapshot(stop=stop)}
+    has_moved = bool(changes.pop("has_moved", True))
+    mission = MissionPart(result=result, has_moved=has_moved, failure=str(changes.pop("tree_failure", "")))
+    return SimpleNamespace(**(facts | {"mission": mission} | changes))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +39,7 @@ def closing(result: MissionResult = MissionResult.COMPLETED, stop: object = None
         (closing(MissionResult.INTERRUPTED, GUARD, was_interrupted=True), "operator_stop"),
         (closing(MissionResult.COMPLETED, failure="ValueError: broken"), "error"),
         (closing(MissionResult.INTERRUPTED, GUARD, was_interrupted=True, failure="broken"), "error"),
+        (closing(MissionResult.COMPLETED, tree_failure="ValueError: broken"), "error"),
         (closing(MissionResult.INTERRUPTED, PLANNED), "error"),
         (closing(MissionResult.RUNNING), "error"),
         (closing(MissionResult.RUNNING, last=None), "error"),
@@ -51,8 +48,3 @@ def closing(result: MissionResult = MissionResult.COMPLETED, stop: object = None
 )
 def test_what_broke_outranks_what_was_asked_and_that_what_was_measured(facts: Any, outcome: str) -> None:
     assert outcome_of(facts) == outcome
-
-
-@pytest.mark.parametrize("outcome", ["completed", "operator_stop"])
-def test_no_cause_is_looked_for_where_nothing_was_wrong(outcome: Any) -> None:
-    assert find_causes(SimpleNamespace(), outcome) == ()  # type: ignore[arg-type]

@@ -17,18 +17,19 @@ from supervisor.core.levels import Level
 from supervisor.core.robot import CanBusConfig, RobotConfig
 from supervisor.core.robot_file import Robot
 from supervisor.core.state import RobotState
+from supervisor.runtime.realtime.pacing import Pacer
 
 T = TypeVar("T")
 
 
 class Time(Protocol):
-    """How a workbench waits for the next control cycle."""
+    """How a workbench waits for the next cycle."""
 
     def now_s(self) -> float:
         """Time of this cycle."""
         ...
 
-    def wait(self, period_s: float) -> float:
+    def wait(self) -> float:
         """Let one period pass.
 
         Returns:
@@ -38,20 +39,22 @@ class Time(Protocol):
 
 
 class RealTime:
-    """The machine's clock. A cycle that is late is not made up for."""
+    """The machine's clock.
 
-    def __init__(self) -> None:
-        self._due_s = time.monotonic()
+    Args:
+        period_s: Of a cycle.
+    """
+
+    def __init__(self, period_s: float) -> None:
+        self._pacer = Pacer(period_s)
 
     def now_s(self) -> float:
         """Seconds since boot."""
         return time.monotonic()
 
-    def wait(self, period_s: float) -> float:
-        """Sleep until the next cycle is due."""
-        self._due_s = max(self._due_s + period_s, time.monotonic())
-        time.sleep(max(self._due_s - time.monotonic(), 0.0))
-        return time.monotonic()
+    def wait(self) -> float:
+        """Sleep until the next cycle is due; one that was missed is not made up for."""
+        return self._pacer.wait()
 
 
 class SimulatedTime:
@@ -59,27 +62,27 @@ class SimulatedTime:
 
     Args:
         world: The simulated robot.
+        period_s: Of a cycle.
         is_paced: Whether to take as long as a real robot would, for somebody who looks on.
     """
 
-    def __init__(self, world: SimulatedWorld, *, is_paced: bool) -> None:
+    def __init__(self, world: SimulatedWorld, period_s: float, *, is_paced: bool) -> None:
         self._world = world
-        self._real = RealTime() if is_paced else None
+        self._period_s = period_s
+        self._real = Pacer(period_s) if is_paced else None
         self._cycles = 0
-        self._now_s = 0.0
 
     def now_s(self) -> float:
         """Simulated seconds."""
-        return self._now_s
+        return self._cycles * self._period_s
 
-    def wait(self, period_s: float) -> float:
+    def wait(self) -> float:
         """Simulate one period."""
         self._cycles += 1
-        self._now_s = self._cycles * period_s
-        self._world.advance_to(self._now_s)
+        self._world.advance_to(self.now_s())
         if self._real is not None:
-            self._real.wait(period_s)
-        return self._now_s
+            self._real.wait()
+        return self.now_s()
 
 
 class Workbench:
@@ -131,7 +134,7 @@ class Workbench:
         """Poll, wait one control period, and read."""
         if not self._is_listening:
             self.robot.write(self._poll, self._time.now_s())
-        return self.robot.read(self._time.wait(self.config.control_period_s))
+        return self.robot.read(self._time.wait())
 
     def finish(self, work: Generator[None, float, T], *, is_started: bool = False) -> T:
         """Carry out what takes several cycles, reading in between.
@@ -167,7 +170,7 @@ class Workbench:
 
     def finish_alone(self, work: Generator[None, float, T]) -> T:
         """Carry out what speaks on the buses by itself, while nothing else does."""
-        return carry_out(work, lambda: self._time.wait(self.config.control_period_s))
+        return carry_out(work, self._time.wait)
 
 
 def carry_out(work: Generator[None, float, T], wait: Callable[[], float]) -> T:
@@ -200,7 +203,9 @@ def open_workbench(robot: Robot, *, live: bool, is_paced: bool = False, is_liste
         SimulationError: The robot cannot be simulated.
     """
     if live:
-        return Workbench(robot.config, HardwareBuses(), RealTime(), is_listening=is_listening)
+        return Workbench(
+            robot.config, HardwareBuses(), RealTime(robot.config.control_period_s), is_listening=is_listening
+        )
     world = SimulatedWorld(robot)
-    passing = SimulatedTime(world, is_paced=is_paced)
+    passing = SimulatedTime(world, robot.config.control_period_s, is_paced=is_paced)
     return Workbench(robot.config, world, passing, world, is_listening=is_listening)

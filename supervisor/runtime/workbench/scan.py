@@ -88,19 +88,19 @@ def scan_bus(
     wrong = [problem for make in makes for problem in _make_problems(make, config)]
     if wrong:
         raise RefusedError(wrong)
-    clock = passing or RealTime()
+    clock = passing or RealTime(CYCLE_S)
     remarks: list[str] = []
     found: list[Found] = []
     bus: CanBus | SerialPort
     if isinstance(config, CanBusConfig):
         name, can = config.channel, buses.open_can(config.channel, config)
-        remarks += _talkers(carry_out(listen(can), lambda: clock.wait(CYCLE_S)))
+        remarks += _talkers(carry_out(listen(can), clock.wait))
         bus = can
     else:
         name, bus = config.port, buses.open_serial(config.port, config)
     try:
         for make in makes:
-            found += carry_out(_ask(bus, make, usual_ids(make)), lambda: clock.wait(CYCLE_S))
+            found += carry_out(_ask(bus, make, usual_ids(make)), clock.wait)
     finally:
         bus.close()
     problems = conflicts(found)
