@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from drivers.serial.dynamixel import tables
 
 
@@ -31,7 +29,8 @@ def test_only_models_with_current_control_are_driven() -> None:
     assert tables.SERVOS.keys() - tables.MODELS.keys() == {"XL430-W250"}
     for name, model in tables.MODELS.items():
         servo = tables.SERVOS[name]
-        assert servo.torque_max_count * servo.torque_count_nm == pytest.approx(model.torque_max_nm, rel=0.002)
+        largest_nm = servo.torque_max_count * servo.torque_count_nm
+        assert 0.95 * largest_nm < model.torque_max_nm <= min(largest_nm, servo.stall_nm)
         assert "at" in model.source
 
 
