@@ -122,10 +122,11 @@ class MoteusMotors(ImpedanceMotors):
         reply = b""
         for part in parts:
             if isinstance(part, Write):
-                is_command = is_command or part.register == 0
                 for register, value in enumerate(part.values, part.register):
                     if not self._set(motor, register, value):
                         reply += refuse_write(register)
+                    elif register == 0:
+                        is_command = True
             elif isinstance(part, Say):
                 self.consoles[motor].type(part.text)
         if is_command:
@@ -158,7 +159,9 @@ class MoteusMotors(ImpedanceMotors):
     def _set_output(self, motor: int, position_rev: float, *, is_exact: bool) -> None:
         if math.isfinite(position_rev):
             shift_rev = position_rev - self.reading(motor).position_rad / TURN
-            self._zero[motor] += TURN * (shift_rev if is_exact else round(shift_rev))
+            shift_rad = TURN * (shift_rev if is_exact else round(shift_rev))
+            self._zero[motor] += shift_rad
+            self._motion[0, motor] += shift_rad
             self._learn_conditions()
 
     def _registers(self, motor: int) -> dict[int, float]:
