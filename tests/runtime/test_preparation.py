@@ -84,7 +84,9 @@ def test_a_temperature_guard_over_motors_that_do_not_say_theirs_is_refused(files
     with pytest.raises(RefusedError) as caught:
         check_all(str(files.robot), None, str(files.mission))
     assert len(caught.value.reasons) == 4
-    expected = "joint fl_hip: canopen CiA402 does not say its temperature, so the guard motor_temperature would never be"
+    expected = (
+        "joint fl_hip: canopen CiA402 does not say its temperature, so the guard motor_temperature would never be"
+    )
     assert caught.value.reasons[0].startswith(expected)
     row = "  - id: motor_temperature"
     text = files.safety.read_text(encoding="utf-8")

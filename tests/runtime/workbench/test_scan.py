@@ -8,11 +8,11 @@ from drivers.sim.world import SimulatedWorld
 from supervisor.core.errors import BusError, RefusedError
 from supervisor.core.robot import CanBusConfig, SerialBusConfig
 from supervisor.core.robot_file import Robot
-from supervisor.runtime.workbench.bench import SimulatedTime, Workbench
+from supervisor.runtime.workbench.bench import Workbench
 from supervisor.runtime.workbench.scan import has_problems, scan_bus, scan_robot
 from tests.drivers.sim.fitted import FITTINGS, fitted
 from tests.drivers.sim.simulated import pup
-from tests.runtime.workbench.benches import bench_of
+from tests.runtime.workbench.benches import bench_of, simulated_time
 
 
 def without(robot: Robot, joint: str) -> Robot:
@@ -41,7 +41,7 @@ def test_a_motor_that_the_file_does_not_know_is_told() -> None:
     robot = pup()
     world = SimulatedWorld(robot)
     known = without(robot, "fl_calf").config
-    bench = Workbench(known, world, SimulatedTime(world, robot.config.control_period_s, is_paced=False))
+    bench = Workbench(known, world, simulated_time(world, robot))
     reports, scans = scan_robot(bench)
     assert all(report.answered for report in reports)
     (problem,) = [problem for scan in scans for problem in scan.problems]
@@ -54,9 +54,7 @@ def test_two_motors_on_one_id_are_told() -> None:
     thigh_wiring = robot.config.joints["fl_thigh"].motor
     twice = {**robot.config.joints, "fl_calf": replace(calf, motor=thigh_wiring)}
     world = SimulatedWorld(replace(robot, config=replace(robot.config, joints=twice)))
-    bench = Workbench(
-        without(robot, "fl_calf").config, world, SimulatedTime(world, robot.config.control_period_s, is_paced=False)
-    )
+    bench = Workbench(without(robot, "fl_calf").config, world, simulated_time(world, robot))
     _, scans = scan_robot(bench)
     (problem,) = [problem for scan in scans for problem in scan.problems]
     assert problem.startswith("2 answers to one question under damiao id 2")
@@ -67,7 +65,7 @@ def test_every_make_is_found_by_its_ids(make: str) -> None:
     robot = fitted(make, independent_cut_off="contactor K1")
     world = SimulatedWorld(robot)
     name, config = next(iter(robot.config.buses.items()))
-    world_time = SimulatedTime(world, robot.config.control_period_s, is_paced=False)
+    world_time = simulated_time(world, robot)
     found = scan_bus(config, [make], _Renamed(world, name), world_time)
     wired = sorted(joint.motor.id for joint in robot.config.joints.values() if joint.motor.bus == name)
     assert [one.id for one in found.found] == wired
