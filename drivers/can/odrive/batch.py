@@ -174,7 +174,6 @@ class GainBook:
         """
         due, told = self._due, self.told
         changed = np.abs(gains - told) > SAME_GAIN * np.abs(told)
-        changed &= valid
         due[changed] = REPEATS
         if not due.any():
             return []

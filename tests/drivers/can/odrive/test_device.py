@@ -84,6 +84,18 @@ def test_a_command_goes_out_after_its_gains_and_then_without_them(rig: Rig) -> N
     assert (velocity, torque) == (round(1e3 * 9.0 / (2.0 * math.pi)), 100)
 
 
+def test_gains_are_told_again_after_switching_on_again(rig: Rig) -> None:
+    settle(rig)
+    rig.cycle(Drive.DISABLE)
+    rig.cycle(Drive.ENABLE)
+    rig.said()
+    told = []
+    for _ in range(REPEATS):
+        rig.cycle(Drive.COMMAND)
+        told.append(commands(rig.said()))
+    assert told == [[POSITION_GAIN, VELOCITY_GAINS, POSITION]] * REPEATS
+
+
 def test_one_frame_per_motor_is_all_a_cycle_needs(rig: Rig) -> None:
     settle(rig)
     rig.bus.sent.clear()
