@@ -15,10 +15,8 @@ def bench_of(*faults: Mapping[str, Any], robot: Robot | None = None, is_listenin
     """A workbench for the demo robot, or another, on which something is wrong."""
     robot = robot or pup()
     world = SimulatedWorld(robot, faults=script(*faults))
-    return Workbench(
-        robot.config,
-        world,
-        SimulatedTime(world, robot.config.control_period_s, is_paced=False),
-        world,
-        is_listening=is_listening,
-    )
+    return Workbench(robot.config, world, simulated_time(world, robot), world, is_listening=is_listening)
+
+
+def simulated_time(world: SimulatedWorld, robot: Robot) -> SimulatedTime:
+    return SimulatedTime(world, robot.config.control_period_s, is_paced=False)
