@@ -69,6 +69,7 @@ _SIZES: Final[Mapping[Where, int]] = {
     **{(0x1018, sub): 4 for sub in range(1, 5)},
     (0x1029, 0): 1,
     COMMUNICATION_ERROR: 1,
+    (0x3201, 0): 1,
     (0x3201, 1): 2,
     ABORT_OPTION: 2,
     (0x605A, 0): 2,
@@ -199,6 +200,8 @@ class Objects:
             (0x60A9, 0): MILLI_TURNS_PER_MINUTE,
             (0x6502, 0): SUPPORTED_MODES,
         }
+        if self._temperature is not None:
+            self.values[self._temperature[0], 0] = 1
         self._map_as_delivered()
 
     @staticmethod
