@@ -40,6 +40,14 @@ MOTOR_NOTES = {
 - It is polled with a stop frame: a motor left running by another program goes limp at the first poll.
 - Positions wrap at ±4π; joints keep 0.5 rad away from it.
 """,
+    "robstride_mit": """\
+- The 11-bit MIT variant of RobStride, chosen in the motor with the private protocol and a power cycle. Prefer the
+  private protocol: it says whether a motor is on, and its timeout can be set and read back.
+- Motors answer on identifier 253, as delivered. Feedback tells neither faults nor whether a motor is on: in every
+  cycle one motor of each bus is asked for its faults, and on or off is inferred from which frame it answered.
+- No command timeout in this protocol: name an `independent_cut_off`, or arming is refused.
+- Only models whose velocity range is the same in both protocols; of RS02, RS03 and RS04 the manuals disagree.
+""",
     "cybergear": """\
 - As RobStride, with other fault names.
 - Its timeout sits in a table that only the vendor's tool reaches: name an `independent_cut_off` in the robot

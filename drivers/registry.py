@@ -31,6 +31,9 @@ from drivers.can.odrive.scan import SCAN as ODRIVE_SCAN
 from drivers.can.robstride import tables as robstride
 from drivers.can.robstride.device import RobStrideMotors
 from drivers.can.robstride.scan import SCAN as ROBSTRIDE_SCAN
+from drivers.can.robstride_mit import tables as robstride_mit
+from drivers.can.robstride_mit.device import RobStrideMitMotors
+from drivers.can.robstride_mit.scan import SCAN as ROBSTRIDE_MIT_SCAN
 from drivers.capabilities import (
     MAXIMUM_BUS_LOAD,
     MAXIMUM_TURN_S,
@@ -53,15 +56,15 @@ from drivers.imu.witmotion.tables import FRAME_BYTES as WITMOTION_FRAME_BYTES
 from drivers.imu.xsens_xbus.device import XsensImu
 from drivers.imu.xsens_xbus.tables import FRAME_BYTES as XSENS_FRAME_BYTES
 from drivers.scanning import CanScan, SerialScan
+from drivers.serial.dynamixel import tables as dynamixel
+from drivers.serial.dynamixel.device import DynamixelMotors
+from drivers.serial.dynamixel.scan import SCAN as DYNAMIXEL_SCAN
 from drivers.serial.feetech import tables as feetech
 from drivers.serial.feetech.device import FeetechServos
 from drivers.serial.feetech.scan import SCAN as FEETECH_SCAN
 from drivers.serial.lx16a import tables as lx16a
 from drivers.serial.lx16a.device import Lx16aServos
 from drivers.serial.lx16a.scan import SCAN as LX16A_SCAN
-from drivers.serial.dynamixel import tables as dynamixel
-from drivers.serial.dynamixel.device import DynamixelMotors
-from drivers.serial.dynamixel.scan import SCAN as DYNAMIXEL_SCAN
 from drivers.serial.unitree import tables as unitree
 from drivers.serial.unitree.device import UnitreeMotors
 from drivers.serial.unitree.scan import SCAN as UNITREE_SCAN
@@ -147,6 +150,16 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         robstride.WRAP_MARGIN_RAD,
         scan=ROBSTRIDE_SCAN,
     ),
+    "robstride_mit": MotorMake(
+        robstride_mit.MODELS,
+        RobStrideMitMotors,
+        robstride_mit.CAPABILITIES,
+        robstride_mit.CYCLE_COST,
+        (1, robstride.HIGHEST_MOTOR_ID),
+        (0, 0),
+        robstride.WRAP_MARGIN_RAD,
+        scan=ROBSTRIDE_MIT_SCAN,
+    ),
     "cybergear": MotorMake(
         cybergear.MODELS,
         CyberGearMotors,
@@ -214,6 +227,18 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         drive_keys=(),
         scan=ODRIVE_SCAN,
     ),
+    "dynamixel": MotorMake(
+        dynamixel.MODELS,
+        DynamixelMotors,
+        dynamixel.CAPABILITIES,
+        dynamixel.CYCLE_COST,
+        (0, dynamixel.MAXIMUM_ID),
+        (0, 0),
+        dynamixel.WRAP_MARGIN_RAD,
+        bus_kind="serial",
+        usual_rates_bps=(4_000_000, 0),
+        scan=DYNAMIXEL_SCAN,
+    ),
     "feetech": MotorMake(
         feetech.MODELS,
         FeetechServos,
@@ -237,18 +262,6 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         usual_rates_bps=(115_200, 0),
         has_fixed_rate=True,
         scan=LX16A_SCAN,
-    ),
-    "dynamixel": MotorMake(
-        dynamixel.MODELS,
-        DynamixelMotors,
-        dynamixel.CAPABILITIES,
-        dynamixel.CYCLE_COST,
-        (0, dynamixel.MAXIMUM_ID),
-        (0, 0),
-        dynamixel.WRAP_MARGIN_RAD,
-        bus_kind="serial",
-        usual_rates_bps=(4_000_000, 0),
-        scan=DYNAMIXEL_SCAN,
     ),
     # They answer with the id they listen to.
     "unitree": MotorMake(

@@ -1,9 +1,9 @@
 """RobStride's 11-bit MIT variant, chosen in the motor with the private protocol and a power cycle.
 
-Its feedback has no status, so faults must be asked for apart, and its command timeout cannot be read back: the device
-uses the private protocol. In this variant some manuals give RS02, RS03 and RS04 a velocity range of 33 rad/s.
+Its feedback has no status, so faults must be asked for apart, and its command timeout cannot be read back: prefer the
+private protocol. In this variant some manuals give RS02, RS03 and RS04 a velocity range of 33 rad/s.
 
-Source: user manuals of 2026-04-28, `RobStride/SampleProgram`.
+Source: user manuals of 2026-04-28, `RobStride/SampleProgram`; fault replies from the latter's receiving code alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ SPEED_OFFSET: Final = 0x200
 """Added to a motor's id in the other control modes."""
 
 
+_NO_MOTION: Final = bytes(5)
+
+
 class MotorFeedback(NamedTuple):
     """One decoded feedback frame, at the motor's output shaft.
 
@@ -42,6 +45,38 @@ class MotorFeedback(NamedTuple):
     velocity_rad_per_s: float
     torque_nm: float
     temperature_degc: float
+
+
+class FaultReply(NamedTuple):
+    """One decoded fault reply.
+
+    Attributes:
+        motor_id: Who sent it.
+        fault_bits: 16 bits, 0 for none.
+    """
+
+    motor_id: int
+    fault_bits: int
+
+
+def is_fault_reply(data: bytes) -> bool:
+    """Whether 8 bytes that arrived on the host's id are a fault reply and no feedback.
+
+    They are told apart as the vendor's sample does it: five zero bytes would be full speed backwards, at full torque
+    backwards, at 0 degC.
+    """
+    return data[3:] == _NO_MOTION
+
+
+def decode_fault_reply(data: bytes) -> FaultReply:
+    """Decode one fault reply.
+
+    Raises:
+        FrameError: Not a fault reply.
+    """
+    if len(data) != 8 or not is_fault_reply(data):
+        raise FrameError(f"{data.hex()} is no fault reply")
+    return FaultReply(data[0], int.from_bytes(data[1:3], "little"))
 
 
 def make_fault_request(motor_id: int, code: int) -> Frame:

@@ -41,15 +41,16 @@ class Fitting:
 FITTINGS: Mapping[str, Fitting] = {
     "damiao": Fitting("DM8009", has_feedback_id=True),
     "robstride": Fitting("RS03"),
+    "robstride_mit": Fitting("RS06"),
     "cybergear": Fitting("CyberGear"),
     "cubemars": Fitting("AK70-10"),
     "myactuator": Fitting("RMD"),
     "moteus": Fitting("r4", DriveConfig(25.0, 22.0, 6.0, kp_max_nm_per_rad=100.0, kd_max_nm_s_per_rad=5.0)),
     "canopen": Fitting("EPOS4", DriveConfig(40.0, 30.0, 9.0, 16_384, rated_torque_nm=1.5)),
     "odrive": Fitting("S1", DriveConfig(25.0, 22.0, 9.0)),
+    "dynamixel": Fitting("XH540-W150"),
     "feetech": Fitting("STS3250"),
     "lx16a": Fitting("LX-16A", control_hz=100.0, is_centred=True),
-    "dynamixel": Fitting("XH540-W150"),
     "unitree": Fitting("GO-M8010-6"),
 }
 

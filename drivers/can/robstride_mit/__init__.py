@@ -1,0 +1,1 @@
+"""RobStride motors in their 11-bit MIT variant. Their messages are in `drivers.can.robstride.mit_codec`."""
