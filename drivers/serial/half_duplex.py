@@ -39,6 +39,7 @@ class Line:
         parser: Of what arrives.
         motions, switches: What is asked in turns: where the servos are, and whether they are on.
         others: Asked in turns with `switches`, but only where nothing is in doubt.
+        opening: Asked once, before all else: what would otherwise stay unknown for long.
         waiting: What an inventory wants to ask.
         heard: Who has ever answered.
     """
@@ -49,6 +50,7 @@ class Line:
         self.motions: list[Question] = []
         self.switches: list[Question] = []
         self.others: list[Question] = []
+        self.opening: deque[Question] = deque()
         self.waiting: deque[bytes] = deque()
         self.heard: set[int] = set()
         self.spoilt_bytes = 0
@@ -103,6 +105,8 @@ class Line:
     def next_question(self, *, is_commanding: bool) -> Question:
         """What to ask in this cycle; while no commands are sent, more often who is on."""
         self._turn += 1
+        if self.opening:
+            return self.opening.popleft()
         if self._doubtful_turns:
             self._doubtful_turns -= 1
             return self._next_switch()

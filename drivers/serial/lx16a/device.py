@@ -77,6 +77,7 @@ class Lx16aServos(PositionServos):
         for line in self.lines.values():
             ids = [self._ids[slot] for slot in line.slots]
             line.motions += (Question(codec.make_read(i, READ_POSITION), 1) for i in ids)
+            line.opening += (Question(codec.make_read(i, READ_TEMPERATURE), 1) for i in ids)
             line.switches += (Question(codec.make_read(i, READ_LOAD), 1) for i in ids)
             line.others += (
                 Question(codec.make_read(i, command), 1) for command in (READ_TEMPERATURE, READ_VOLTAGE) for i in ids

@@ -167,11 +167,11 @@ def test_the_torque_is_what_the_drive_gives_less_what_turning_takes(bench: Bench
 @pytest.mark.parametrize(("bits", "name"), [(4, "OVERHEAT"), (32, "OVERLOAD"), (1 | 8, "VOLTAGE+OVERCURRENT")])
 def test_error_bits_are_a_fault_with_names(bench: Bench, bits: int, name: str) -> None:
     bench.on()
-    bench.twin._forced[1] = bits  # noqa: SLF001
+    bench.twin._forced[1] = bits
     bench.steps(3, Drive.COMMAND, bench.command(0.2, K))
     assert bench.status == [ON, FAULT, ON]
     assert bench.faults[1] == name
-    bench.twin._forced[1] = 0  # noqa: SLF001
+    bench.twin._forced[1] = 0
     bench.steps(2, Drive.CLEAR_FAULT)
     assert bench.steps(2, Drive.POLL) == [OFF, OFF, OFF]
 
@@ -231,7 +231,7 @@ def test_a_zero_is_refused_while_on_and_where_there_is_none(bench: Bench) -> Non
         _started(scs.servos.set_zero("joint0", 0.0))
 
 
-def _started(generator):  # noqa: ANN001, ANN202
+def _started(generator):
     next(generator)
     return generator
 

@@ -100,7 +100,7 @@ def test_the_torque_limit_is_set_and_read_back(bench: Bench) -> None:
 def test_a_torque_limit_that_is_not_taken_is_named_with_both_values(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = bench.twin._write  # noqa: SLF001
+    write = bench.twin._write
     monkeypatch.setattr(bench.twin, "_write", lambda servo, at, data: None if at == 48 else write(servo, at, data))
     bench.twin.set(0, "torque_limit", 400)
     first, *_ = bench.inventory()
@@ -131,8 +131,9 @@ def test_one_silent_servo_is_told_from_a_silent_line(bench: Bench) -> None:
     bench.spoil_servo(0, is_silent=True)
     first, second, third = bench.inventory()
     assert [report.answered for report in (first, second, third)] == [False, True, True]
-    assert "servo 1 on tty0 does not answer when asked for what it has stored, and others on the line do" in (
-        first.problems[0]
+    assert (
+        "servo 1 on tty0 does not answer when asked for what it has stored, and others on the line do"
+        in (first.problems[0])
     )
 
 

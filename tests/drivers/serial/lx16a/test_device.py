@@ -45,6 +45,12 @@ def test_a_poll_asks_one_servo_in_each_cycle_and_each_in_turn(bench: Bench) -> N
     assert bench.values[POSITION] == pytest.approx(bench.position, abs=2.2e-3)
 
 
+def test_every_temperature_is_known_at_once(bench: Bench) -> None:
+    bench.steps(8, Drive.POLL)
+    assert bench.values[TEMPERATURE].tolist() == [25.0] * 3
+    assert [command for _, command in questions(bench, 0)[:3]] == [READ_TEMPERATURE] * 3
+
+
 def test_a_cycle_moves_every_servo_and_asks_one(bench: Bench) -> None:
     bench.on()
     since = len(bench.lines["tty0"].written)
