@@ -24,7 +24,7 @@ from supervisor.core.joints import Vector
 from supervisor.core.state import NEVER_S
 
 GAIN_RATIO = 2.0
-"""Largest stiffness and damping that may be asked for, of the servo's own."""
+"""Largest stiffness and damping that may be asked for, of the servo's own, where every cycle brings feedback."""
 
 _POSITION, _VELOCITY, _KP, _KD, _TORQUE = range(5)
 """Rows of a command block."""

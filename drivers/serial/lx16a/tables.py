@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from drivers.capabilities import SERIAL_BITS_PER_BYTE, Capabilities, ControlLoop, CycleCost, Timeout, Zero
-from drivers.host_position import GAIN_RATIO, ServoModel
+from drivers.host_position import ServoModel
 from drivers.serial.framing import SummedLayout
 
 BROADCAST_ID: Final = 254
@@ -89,8 +89,9 @@ MODELS: Final[Mapping[str, ServoModel]] = {
         (POSITION_COUNTS[1] - CENTRE_COUNT) * POSITION_COUNT_RAD,
         _SPEED_MAX_RAD_PER_S,
         _TORQUE_MAX_NM,
-        GAIN_RATIO * _STIFFNESS_NM_PER_RAD,
-        GAIN_RATIO * _DAMPING_NM_S_PER_RAD,
+        # No more than its own: feedback is several cycles old, and a joint asked for more begins to swing.
+        _STIFFNESS_NM_PER_RAD,
+        _DAMPING_NM_S_PER_RAD,
         "data sheet at 7.4 V (17 kg cm, 0.16 s for 60 degrees); stiffness assumed, full drive at 0.1 rad: nobody has "
         "published it, and it cannot be read",
         stiffness_nm_per_rad=_STIFFNESS_NM_PER_RAD,

@@ -87,9 +87,9 @@ class PositionServoMotors(ImpedanceMotors):
         self._physics_s = now_s
         motion, target, drive = self._motion, self.target, self._drive
         way = np.where(self.is_on, self.goal - target[_POSITION], 0.0)
-        if step_s > 0.0:
-            reach = self.speed_limit * step_s
-            target[_POSITION] += np.clip(way, -reach, reach)
+        reach = np.full_like(way, np.inf)
+        np.multiply(self.speed_limit, step_s, out=reach, where=np.isfinite(self.speed_limit))
+        target[_POSITION] += np.clip(way, -reach, reach)
         np.subtract(target[_POSITION], motion[0], out=drive)
         drive *= target[_STIFFNESS]
         np.clip(drive, -self.torque_limit, self.torque_limit, out=drive)
