@@ -7,13 +7,17 @@ import select
 import threading
 import time
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
+from drivers.bus import Frame
 from drivers.serial.dynamixel import tables
+from drivers.sim.motors.dynamixel import DynamixelMotors
 from drivers.sim.servos.dynamixel import DynamixelBus
 from drivers.sim.servos.dynamixel_servo import DynamixelServo
+from tests.drivers.sim.fitted import fitted
 
 sdk = pytest.importorskip("dynamixel_sdk", reason="the vendor's library is not installed: pip install handrail[test]")
 
@@ -24,8 +28,9 @@ IDS = (1, 2, 5)
 class Line:
     """Servos behind a pseudo-terminal, served by a thread until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[bytes, float], bytes] | None = None) -> None:
         self.bus = DynamixelBus([DynamixelServo(servo_id, baud=BAUD) for servo_id in IDS], BAUD)
+        self._hear = hear or self.bus.hear
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self._wake, self._stop = os.pipe()
@@ -41,7 +46,7 @@ class Line:
             ready, _, _ = select.select([self._master, self._wake], [], [])
             if self._wake in ready:
                 return
-            answer = self.bus.hear(os.read(self._master, 4096), time.monotonic())
+            answer = self._hear(os.read(self._master, 4096), time.monotonic())
             os.write(self._master, answer)
 
     def close(self) -> None:
@@ -139,3 +144,38 @@ def test_the_watchdog_expires_under_the_eyes_of_the_library(line: Line, port: ob
     line.bus.servos[0].advance_to(time.monotonic() + 1.0)
     assert handler.read1ByteTxRx(port, 1, 98) == (tables.WATCHDOG_EXPIRED, sdk.COMM_SUCCESS, 0)
     assert handler.write4ByteTxRx(port, 1, 116, 2000) == (sdk.COMM_SUCCESS, sdk.ERRNUM_DATA_RANGE)
+
+
+@pytest.fixture
+def joints() -> Iterator[tuple[Line, DynamixelMotors]]:
+    """The servos of one leg of the demo robot, as its simulated world has them, behind the pseudo-terminal."""
+    robot = fitted("dynamixel").config
+    own = [joint for joint in robot.joints.values() if joint.motor.bus == "dynamixel_can0"]
+    motors = DynamixelMotors(own, ["dynamixel_can0"], seed=[1], noise_scale=0.0)
+    position = np.array([0.0, 0.5, -1.0])
+
+    def hear(data: bytes, now_s: float) -> bytes:
+        (frames,) = motors.exchange([[Frame(0, data)]], position, np.zeros(3), now_s)
+        return b"".join(frame.data for frame in frames)
+
+    line = Line(hear)
+    yield line, motors
+    line.close()
+
+
+def test_the_library_pushes_a_joint_of_a_robot(joints: tuple[Line, DynamixelMotors], handler: object) -> None:
+    line, motors = joints
+    port = sdk.PortHandler(line.name)
+    assert port.openPort()
+    try:
+        assert handler.read4ByteTxRx(port, 2, 132) == (2048 + round(0.5 / tables.POSITION_COUNT_RAD), 0, 0)
+        listed = [*b"\x46\0\x92\0"]
+        assert handler.writeTxRx(port, 2, 168, len(listed), listed) == (sdk.COMM_SUCCESS, 0)
+        assert handler.readTxRx(port, 2, 224, 2) == ([0, 25], sdk.COMM_SUCCESS, 0)
+        assert handler.write1ByteTxRx(port, 2, 64, 1) == (sdk.COMM_SUCCESS, 0)
+        assert handler.write2ByteTxRx(port, 2, 102, 500) == (sdk.COMM_SUCCESS, 0)
+        pushed_nm = 500 * tables.SERVOS["XH540-W150"].torque_count_nm
+        assert motors.target[4].tolist() == pytest.approx([0.0, pushed_nm, 0.0])
+        assert handler.write2ByteTxRx(port, 2, 102, 3000) == (sdk.COMM_SUCCESS, sdk.ERRNUM_DATA_LIMIT)
+    finally:
+        port.closePort()
