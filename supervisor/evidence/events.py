@@ -89,20 +89,53 @@ class EventLog:
     Each line is handed to the operating system at once, so that it outlives this process; a latching event is also
     forced to the disk, so that it outlives the machine.
 
+    Args:
+        path: The file.
+        resume: Go on with a log that another process has begun and closed, or died over. A last line that was cut off
+            is removed, and told.
+
     Raises:
-        RecordError: The file exists already, or cannot be created.
+        RecordError: The file exists already, or cannot be created; with `resume`: it is missing, or damaged before its
+            last line.
     """
 
     __slots__ = ("_count", "_descriptor", "_previous", "_problem")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
         self._count = 0
         self._previous = FIRST_PREVIOUS
         self._problem = ""
+        torn = self._find_end(path) if resume else 0
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | (0 if resume else os.O_CREAT | os.O_EXCL)
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._descriptor = os.open(path, flags, 0o644)
+            if torn:
+                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - torn)
         except OSError as error:
             raise RecordError(f"cannot log events to {path}: {error.strerror or error}") from None
+        if torn:
+            self.append(EventKind.NOTE, math.nan, f"a last line that was cut off after {torn} bytes was removed")
+
+    def _find_end(self, path: Path) -> int:
+        """Where the log goes on.
+
+        Returns:
+            Bytes of a last line that was cut off.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RecordError(f"{path} cannot be read: {error.strerror or error}") from None
+        lines = content.split(b"\n")
+        rest = lines.pop()
+        for number, line in enumerate(lines):
+            try:
+                _decode(line, number, self._previous)
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise RecordError(f"{path.name} line {number + 1} is damaged or was changed: {error}") from None
+            self._previous = hashlib.sha256(line).hexdigest()
+        self._count = len(lines)
+        return len(rest)
 
     def append(
         self,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from supervisor.core.command import Actuation
 from supervisor.core.errors import RecordError
-from supervisor.core.guard import GuardBoard, GuardReading
+from supervisor.core.guard import GuardBoard
 from supervisor.core.joints import Vector
 from supervisor.core.levels import ArmingState
 from supervisor.core.state import RobotState
@@ -29,6 +29,83 @@ MINIMUM_FREE_BYTES = 64_000_000
 """With less room left on the disk the recorder calls itself unhealthy: about a minute before it is full."""
 
 
+class RowFile:
+    """The file of a record: a header, then rows. Never raises after construction: a failed write is kept as a problem.
+
+    Args:
+        path: The file; must not exist.
+        layout: Of the rows.
+        robot: Name of the robot.
+        control_hz: Declared rate of the control loop.
+
+    Attributes:
+        problem: What went wrong first, "" while nothing did.
+        lost: Rows that did not reach the file.
+
+    Raises:
+        RecordError: The file exists already, or cannot be created.
+    """
+
+    __slots__ = ("_descriptor", "_identity", "_is_begun", "_layout", "lost", "problem")
+
+    def __init__(self, path: Path, layout: RecordLayout, robot: str, control_hz: float) -> None:
+        self._layout = layout
+        self._identity = (robot, control_hz)
+        self._is_begun = False
+        self.problem = ""
+        self.lost = 0
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RecordError(f"cannot record to {path}: {error.strerror or error}") from None
+
+    def begin(self, guards: Sequence[tuple[str, str]] = ()) -> None:
+        """Write the header, once.
+
+        Args:
+            guards: Id and unit of each, in the order of the board, which only the first cycle shows; that of the safety
+                file if not given.
+        """
+        if self._is_begun:
+            return
+        self._is_begun = True
+        try:
+            write_all(self._descriptor, self._layout.header(*self._identity, guards))
+        except (OSError, KeyError) as error:
+            self.problem = f"the record cannot be begun: {error}"
+            self._release()
+
+    def write(self, rows: bytes | memoryview, count: int) -> None:
+        """Hand rows to the operating system.
+
+        Args:
+            rows: Their bytes.
+            count: How many they are.
+        """
+        try:
+            write_all(self._descriptor, rows)
+            room = os.fstatvfs(self._descriptor)
+            if room.f_bavail * room.f_frsize < MINIMUM_FREE_BYTES:
+                self.problem = f"less than {MINIMUM_FREE_BYTES // 1_000_000} MB left on the record's disk"
+        except OSError as error:
+            self.lost += count
+            self.problem = self.problem or f"the record cannot be written: {error.strerror or error}"
+            # Nothing may follow a torn row, or everything after it would be out of place.
+            self._release()
+
+    def close(self) -> None:
+        """Close. Idempotent."""
+        self.begin()
+        self._release()
+
+    def _release(self) -> None:
+        """Give the file back; every later write fails and is counted as lost."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
 class CycleRecorder:
     """Appends one row per control cycle. Never raises after construction: a failed write makes it unhealthy.
 
@@ -38,35 +115,17 @@ class CycleRecorder:
         RecordError: The file exists already, or cannot be created.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_descriptor",
-        "_fill",
-        "_identity",
-        "_is_begun",
-        "_lost",
-        "_packer",
-        "_problem",
-        "_row_bytes",
-        "_rows",
-        "layout",
-    )
+    __slots__ = ("_buffer", "_file", "_fill", "_lost", "_packer", "_problem", "_row_bytes", "layout")
 
     def __init__(self, path: Path, layout: RecordLayout, robot: str, control_hz: float) -> None:
         self.layout = layout
         self._row_bytes = layout.row_bytes
-        self._rows = max(CHUNK_BYTES // layout.row_bytes, 1)
-        self._buffer = bytearray(self._rows * layout.row_bytes)
+        self._buffer = bytearray(max(CHUNK_BYTES // layout.row_bytes, 1) * layout.row_bytes)
         self._packer = RowPacker(layout, self._buffer)
-        self._identity = (robot, control_hz)
-        self._is_begun = False
         self._fill = 0
         self._lost = 0
         self._problem = ""
-        try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise RecordError(f"cannot record to {path}: {error.strerror or error}") from None
+        self._file = RowFile(path, layout, robot, control_hz)
 
     def append(
         self,
@@ -91,8 +150,8 @@ class CycleRecorder:
             is_at_rest: Whether the motors are provably off.
         """
         fill = self._fill
-        if not self._is_begun:
-            self._begin(board.readings)
+        if fill == 0:
+            self._file.begin([(reading.id, reading.unit) for reading in board.readings])
         try:
             self._packer.pack(
                 fill,
@@ -109,62 +168,34 @@ class CycleRecorder:
             self._problem = f"a cycle does not fit the record: {error}"
             return
         self._fill = fill + 1
-        if self._fill == self._rows:
+        if self._fill == self._packer.rows:
             self.flush()
-
-    def _begin(self, readings: Sequence[GuardReading] = ()) -> None:
-        """Write the header: the guards stand in the order of the board, which only the first cycle shows."""
-        self._is_begun = True
-        try:
-            write_all(self._descriptor, self.layout.header(*self._identity, readings))
-        except (OSError, KeyError) as error:
-            self._problem = f"the record cannot be begun: {error}"
-            self._release()
 
     def flush(self) -> None:
         """Hand what is buffered to the operating system."""
-        if self._fill == 0:
-            return
-        try:
-            write_all(self._descriptor, memoryview(self._buffer)[: self._fill * self._row_bytes])
-            room = os.fstatvfs(self._descriptor)
-            if room.f_bavail * room.f_frsize < MINIMUM_FREE_BYTES:
-                self._problem = f"less than {MINIMUM_FREE_BYTES // 1_000_000} MB left on the record's disk"
-        except OSError as error:
-            self._lost += self._fill
-            self._problem = self._problem or f"the record cannot be written: {error.strerror or error}"
-            # Nothing may follow a torn row, or everything after it would be out of place.
-            self._release()
-        self._fill = 0
+        if self._fill:
+            self._file.write(memoryview(self._buffer)[: self._fill * self._row_bytes], self._fill)
+            self._fill = 0
 
     def close(self) -> None:
         """Write what is left and close. Idempotent."""
-        if not self._is_begun:
-            self._begin()
         self.flush()
-        self._release()
-
-    def _release(self) -> None:
-        """Give the file back; every later write fails and is counted as lost."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            with suppress(OSError):
-                os.close(descriptor)
+        self._file.close()
 
     @property
     def is_healthy(self) -> bool:
         """Whether every cycle so far is in the record, and there is room for more."""
-        return not self._problem
+        return not self.problem
 
     @property
     def problem(self) -> str:
         """Why the recorder is not healthy, "" when it is."""
-        return self._problem
+        return self._problem or self._file.problem
 
     @property
     def lost_cycles(self) -> int:
         """Cycles that did not reach the file."""
-        return self._lost
+        return self._lost + self._file.lost
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

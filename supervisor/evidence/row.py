@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supervisor.core.command import Actuation, Drive
-from supervisor.core.guard import GuardBoard, GuardReading, GuardRow
+from supervisor.core.guard import GuardBoard, GuardRow
 from supervisor.core.joints import JointOrder, Vector
 from supervisor.core.levels import ArmingState, GuardValue, Level
 from supervisor.core.state import RobotState
@@ -121,16 +121,16 @@ class RecordLayout:
             offset += 8 * size
         return cls(order.names, tuple(guards), tuple(fields), values_offset, (offset - values_offset) // 8, offset)
 
-    def header(self, robot: str, control_hz: float, readings: Sequence[GuardReading] = ()) -> bytes:
+    def header(self, robot: str, control_hz: float, guards: Sequence[tuple[str, str]] = ()) -> bytes:
         """The bytes in front of the first row.
 
         Args:
             robot: Name of the robot.
             control_hz: Declared rate of the control loop.
-            readings: The guards in the order and unit in which the board has them; that of the rows if not given.
+            guards: Id and unit of each, in the order in which the board has them; that of the rows if not given.
         """
         rows = {row.id: row for row in self.guards}
-        guards = [(reading.id, reading.unit) for reading in readings] or [(row.id, row.unit) for row in self.guards]
+        guards = guards or [(row.id, row.unit) for row in self.guards]
         content: dict[str, Any] = {
             "schema": SCHEMA,
             "robot": robot,
