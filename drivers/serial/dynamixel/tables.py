@@ -195,7 +195,6 @@ CENTRE_COUNT: Final = 2048
 
 POSITION_COUNT_RAD: Final = 2.0 * math.pi / COUNTS_PER_TURN
 VELOCITY_COUNT_RAD_PER_S: Final = 0.229 * 2.0 * math.pi / 60.0
-PWM_COUNT: Final = 1.0 / 885.0
 RETURN_DELAY_COUNT_S: Final = 2e-6
 VOLTAGE_COUNT_V: Final = 0.1
 
