@@ -91,6 +91,7 @@ def talk(name: str, group: Any, bus: RecordedCan | RecordedPort, motors: Sequenc
 
 def _told(group: Any, count: int) -> Iterator[None]:
     """One turn per cycle: the inventory, then each thing that a group can be told."""
+    command = np.zeros((5, count))
     probes = group.probes(0.1)
     for probe in probes:
         next(probe)
@@ -98,8 +99,8 @@ def _told(group: Any, count: int) -> Iterator[None]:
         probes = [probe for probe in probes if _goes_on(probe, cycle * CYCLE_S)]
         if not probes:
             break
+        group.write(Drive.POLL, command)
         yield
-    command = np.zeros((5, count))
     for drive in (Drive.POLL, Drive.ENABLE, Drive.COMMAND, Drive.DISABLE, Drive.CLEAR_FAULT):
         for _ in range(CYCLES_EACH):
             group.write(drive, command)

@@ -324,6 +324,14 @@ def decoders() -> list[Target]:
             within(first(ROBSTRIDE)),
             (mit_codec.decode_feedback,),
         ),
+        of(
+            "robstride MIT fault reply",
+            ("robstride_mit",),
+            lambda frame: mit_codec.decode_fault_reply(frame.data),
+            lambda frame, _: len(frame.data) == 8 and not any(frame.data[3:]),
+            (mit_codec.decode_fault_reply,),
+            FrameSource([Frame(0xFD, bytes((1, 4, 0, 0, 0, 0, 0, 0))), *inputs.frames("robstride_mit")[:4]]),
+        ),
         of("cubemars MIT feedback", ("cubemars",), decode_cubemars, within(first(CUBEMARS)), MIT_COVERS),
         of(
             "cubemars servo feedback",

@@ -18,8 +18,8 @@ from tests.fuzz.framings import Framing
 from tests.fuzz.subjects import TAIL_BYTES, Subject
 from tests.fuzz.tally import Tally
 
-MOST_STEPS = 20_000
-"""Cycles that an inventory may take, at 2 ms: many times what three silent motors need."""
+MOST_STEPS = 8000
+"""Cycles that an inventory may take, at 2 ms: several times what three silent motors need."""
 
 _STATUSES = frozenset(map(int, MotorStatus))
 
@@ -181,6 +181,8 @@ class InventorySubject(Subject):
         deliver: Callable[[Any, float], None],
         senders: Callable[[Any], set[int]],
     ) -> None:
+        self._group = group
+        self._command = np.zeros((5, len(joints)))
         self._joints = tuple(joints)
         self._deliver = deliver
         self._senders = senders
@@ -192,6 +194,8 @@ class InventorySubject(Subject):
         """One cycle: an input arrives, and the inventory goes on."""
         self._now_s += 0.002
         self._deliver(item, self._now_s)
+        # As the control loop does meanwhile: a servo's line asks one question per cycle.
+        self._group.write(Drive.POLL, self._command)
         self._heard |= {self._joints[slot] for slot in self._senders(item)}
         self._inventory.step(self._now_s, item, tally)
 
