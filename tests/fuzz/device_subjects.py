@@ -18,8 +18,8 @@ from tests.fuzz.framings import Framing
 from tests.fuzz.subjects import TAIL_BYTES, Subject
 from tests.fuzz.tally import Tally
 
-MOST_STEPS = 8000
-"""Cycles that an inventory may take, at 2 ms: several times what three silent motors need."""
+MOST_STEPS = 20_000
+"""Cycles that an inventory may take: twice the longest seen, where damage had every question asked again and again."""
 
 _STATUSES = frozenset(map(int, MotorStatus))
 

@@ -28,8 +28,8 @@ BUS = "bus0"
 LIVES = 64
 """Inputs for one group, so that motors which were never heard are looked at again and again."""
 
-INVENTORY_LIVES = 16_384
-"""An inventory of three silent motors takes hundreds of cycles."""
+INVENTORY_LIVES = 65_536
+"""Several times what the longest inventory may take, so that one without end is seen."""
 
 SET_UP_FIRST = frozenset(("canopen",))
 """Makes whose feedback means nothing before the inventory has set up what is in it."""
