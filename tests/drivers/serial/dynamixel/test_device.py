@@ -217,6 +217,23 @@ def test_whole_turns_are_left_out_while_a_servo_is_off_and_kept_while_it_is_on(r
     assert rig.values[POSITION, 0] == pytest.approx(512 * t.POSITION_COUNT_RAD + 2.0 * math.pi)
 
 
+def test_whole_turns_are_left_out_of_a_servo_that_is_found_on(rig: Rig) -> None:
+    rig.servos[0].shaft_count = 3 * 4096 + 2048.0
+    rig.servos[0].table[t.TORQUE_ENABLE] = 1
+    rig.step(Drive.POLL, 3)
+    assert rig.values[POSITION, 0] == pytest.approx(0.0)
+
+
+def test_a_restart_after_enabling_is_not_repaired_by_faults_cleared_before(running: Rig) -> None:
+    running.step(Drive.CLEAR_FAULT)
+    running.step(Drive.DISABLE, 3)
+    running.step(Drive.ENABLE, 2)
+    running.servos[0].reboot()
+    running.step(Drive.DISABLE, 5)
+    assert names(running)[0] == "RESTARTED"
+    assert running.servos[0].table[t.BUS_WATCHDOG] == 0
+
+
 def test_an_echo_is_dropped_and_somebody_elses_command_is_counted(running: Rig) -> None:
     counters = running.port.counters
     running.port.spoil = lambda data: running.port.written[-1] + data

@@ -23,6 +23,7 @@ def test_where_the_servo_stands_becomes_zero_and_stays_so_without_power(rig: Rig
     assert rig.finish(rig.group.set_zero("j0", rig.now_s)) == pytest.approx(0.0)
     rig.step(Drive.POLL, 2)
     assert rig.values[POSITION, 0] == pytest.approx(0.0)
+    assert abs(first.table[t.HOMING_OFFSET]) <= 2048
     first.reboot()
     rig.step(Drive.POLL, 3)
     assert rig.values[POSITION, 0] == pytest.approx(0.0)
