@@ -16,6 +16,10 @@ from supervisor.core.joints import Vector
 from supervisor.core.robot import JointConfig
 
 
+_INWARDS = 1.0 - 1e-15
+"""A gain or torque at the very limit of its motor must not come out above it by a rounding: it would not be sent."""
+
+
 class MotorMap:
     """Conversion between joints and their motors, for all joints at once.
 
@@ -35,7 +39,9 @@ class MotorMap:
         self._state_shift: Block = np.zeros((STAMP + 1, len(joints)))
         self._state_shift[POSITION] = self._offset_rad
         turn = direction * gear
-        self._command_scale: Block = np.array([turn, turn, 1.0 / gear**2, 1.0 / gear**2, direction / gear])
+        gain = np.where(gear == 1.0, 1.0, _INWARDS / gear**2)
+        torque = np.where(gear == 1.0, direction, direction * _INWARDS / gear)
+        self._command_scale: Block = np.array([turn, turn, gain, gain, torque])
         self._command: Block = np.zeros((COMMAND_ROWS, len(joints)))
 
     def to_joint(self, motor: Block) -> Block:

@@ -87,7 +87,17 @@ def test_joints_do_not_mix() -> None:
     configs = [joint("can0", 1, gear=2.0), joint("can0", 2, direction=-1, offset=1.0)]
     rows = np.array([1.0, 10.0])
     motor = MotorMap(configs).to_motor(JointCommand(rows, rows, rows, rows, rows))
-    assert motor.T.tolist() == [[2.0, 2.0, 0.25, 0.25, 0.5], [-11.0, -10.0, 10.0, 10.0, -10.0]]
+    assert motor[:, 0].tolist() == pytest.approx([2.0, 2.0, 0.25, 0.25, 0.5], rel=1e-14)
+    assert motor[:, 1].tolist() == [-11.0, -10.0, 10.0, 10.0, -10.0]
+
+
+def test_what_the_check_lets_through_is_never_rounded_beyond_the_motor() -> None:
+    largest = 5.0
+    configs = [joint("can0", 1, gear=1.0 + 0.01 * step) for step in range(1, 900)]
+    gears = np.array([config.gear for config in configs])
+    gain, torque = largest * gears**2, largest * gears
+    motor = MotorMap(configs).to_motor(JointCommand(gears, gears, gain, gain, -torque))
+    assert np.abs(motor[2:]).max() <= largest
 
 
 def test_what_is_not_known_stays_unknown() -> None:
