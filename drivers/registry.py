@@ -342,6 +342,35 @@ def temperature_problems(robot: RobotConfig, guards: Collection[str]) -> list[st
     ]
 
 
+def damping_problems(robot: RobotConfig, damping_nm_s_per_rad: float) -> list[str]:
+    """Motors that cannot be told as much damping as DAMP asks: a command that does not fit is not sent at all.
+
+    Args:
+        robot: The robot; joints whose motor is unknown are left out.
+        damping_nm_s_per_rad: What DAMP asks of every joint.
+    """
+    short = {
+        name: maximum
+        for name, joint in robot.joints.items()
+        if (maximum := damping_maximum(joint)) is not None and damping_nm_s_per_rad / joint.gear**2 > maximum
+    }
+    return [
+        f"joint {name}: profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad / robot.joints[name].gear**2:.4g} "
+        f"N·m·s/rad of the motor (gear {robot.joints[name].gear:g}), and a {robot.joints[name].motor.model} can be told "
+        f"at most {maximum:g}: lower it in the safety file, for all joints to "
+        f"{min(limit * robot.joints[joint].gear**2 for joint, limit in short.items()):.4g} or less"
+        for name, maximum in short.items()
+    ]
+
+
+def damping_maximum(joint: JointConfig) -> float | None:
+    """Largest damping that a joint's motor can be told, motor frame; None where the motor is unknown."""
+    make = MOTOR_MAKES.get(joint.motor.make)
+    if make is None or joint.motor.model not in make.models or joint.gear <= 0.0:
+        return None
+    return motor_model(joint.motor).kd_max_nm_s_per_rad
+
+
 def _joint_problems(robot: RobotConfig, joint: JointConfig) -> Iterator[str]:
     """What one joint asks of its motor that the motor, or its messages, cannot do."""
     motor = joint.motor

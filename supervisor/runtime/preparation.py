@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from drivers.registry import MOTOR_MAKES, motor_model, temperature_problems, timeout_problems, wiring_problems
+from drivers.registry import (
+    MOTOR_MAKES,
+    damping_problems,
+    motor_model,
+    temperature_problems,
+    timeout_problems,
+    wiring_problems,
+)
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
@@ -106,6 +113,7 @@ def robot_problems(robot: Robot) -> list[str]:
         *wiring_problems(robot.config),
         *timeout_problems(robot.config),
         *temperature_problems(robot.config, guards),
+        *damping_problems(robot.config, robot.safety.profile.damp_kd_nm_s_per_rad),
     ]
 
 

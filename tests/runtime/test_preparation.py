@@ -95,6 +95,21 @@ def test_a_temperature_guard_over_motors_that_do_not_say_theirs_is_refused(files
     assert check_all(str(files.robot), None, str(files.mission))
 
 
+def test_more_damping_than_a_motor_can_be_told_is_refused(files: Files) -> None:
+    change(files.safety, "damp_kd_nm_s_per_rad: 2.0", "damp_kd_nm_s_per_rad: 5.0")
+    assert check_all(str(files.robot), None, str(files.mission))
+    change(files.safety, "damp_kd_nm_s_per_rad: 5.0", "damp_kd_nm_s_per_rad: 8.0")
+    # Behind a gear of 2 the motor is asked for a quarter of it.
+    change(files.robot, "gear: 1.0", "gear: 2.0")
+    with pytest.raises(RefusedError) as caught:
+        prepare(*names(files), VirtualClock())
+    assert len(caught.value.reasons) == 11
+    assert caught.value.reasons[0] == (
+        "joint fl_thigh: profile.damp_kd_nm_s_per_rad asks 8 N·m·s/rad of the motor (gear 1), and a DM8009 can be told "
+        "at most 5: lower it in the safety file, for all joints to 5 or less"
+    )
+
+
 def test_a_signature_is_used_only_where_it_fits(files: Files) -> None:
     robot = load_robot(files.robot)
     signature, remarks = read_signature(robot)
