@@ -33,7 +33,7 @@ from drivers.registry import IMU_MAKES, MOTOR_MAKES, bus_rate, motor_model, wiri
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.errors import RefusedError
 from supervisor.core.exchange import DeviceReport
-from supervisor.core.joints import JointOrder, frozen_vector
+from supervisor.core.joints import JointOrder, Vector, frozen_vector
 from supervisor.core.robot import CanBusConfig, RobotConfig
 from supervisor.core.state import NEVER_S, BaseVelocity, BusStatistics, MotorStatus, RobotState
 
@@ -120,6 +120,12 @@ class RobotIO:
     def order(self) -> JointOrder:
         """The robot's joint order."""
         return self._order
+
+    @property
+    def damping_maximum_nm_s_per_rad(self) -> Vector:
+        """(n,) largest damping, at the joint, that each motor can be told."""
+        joints = self._robot.joints.values()
+        return frozen_vector(motor_model(joint.motor).kd_max_nm_s_per_rad * joint.gear**2 for joint in joints)
 
     def read(self, now_s: float) -> RobotState:
         """Drain every bus, decode, and return what is known at `now_s`. Never raises on bytes."""

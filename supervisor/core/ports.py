@@ -23,6 +23,11 @@ class RobotPort(Protocol):
         """The robot's joint order."""
         ...
 
+    @property
+    def damping_maximum_nm_s_per_rad(self) -> Vector:
+        """(n,) largest damping, at the joint, that each motor can be told: a command that asks more is not sent."""
+        ...
+
     def read(self, now_s: float) -> RobotState:
         """Drain every bus, decode, and return what is known at `now_s`. Never raises on bytes."""
         ...

@@ -82,7 +82,7 @@ class ControlCore:
         self._recorder = recorder
         self._timer_s = timer_s
         self._period_s = robot.control_period_s
-        self._safety = SafetyCore(robot, safety)
+        self._safety = SafetyCore(robot, safety, port.damping_maximum_nm_s_per_rad)
         self._buses = BusMonitor()
         self._statistics = port.statistics()
         self._cycle = 0

@@ -14,6 +14,7 @@ import numpy as np
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.exchange import DrillReport, Knobs, MissionOutput, Request
 from supervisor.core.guard import GuardBoard
+from supervisor.core.joints import Vector
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
@@ -44,12 +45,15 @@ class SafetyCore:
     Args:
         robot: The robot file.
         safety: The safety file.
+        damping_maximum_nm_s_per_rad: (n,) what the motors can be told, at the joint; None where nothing bounds it.
 
     Raises:
         ConfigError: A guard row does not fit its guard, or a required one is missing.
     """
 
-    def __init__(self, robot: RobotConfig, safety: SafetyConfig) -> None:
+    def __init__(
+        self, robot: RobotConfig, safety: SafetyConfig, damping_maximum_nm_s_per_rad: Vector | None = None
+    ) -> None:
         self._robot = robot
         self._order = robot.order
         self._safety = safety
@@ -58,7 +62,7 @@ class SafetyCore:
         self._evaluator = GuardBoardEvaluator(safety)
         self._severity = Severity(safety.profile, robot.order)
         self._clearance = Clearance(safety, self._evaluator, self._severity, robot.order)
-        self._gate = Gate(robot, safety)
+        self._gate = Gate(robot, safety, damping_maximum_nm_s_per_rad)
         self._arming = ArmingState.DISARMED
         self._armed_since_s = _NAN
         self._request_number = 0

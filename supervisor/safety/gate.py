@@ -56,9 +56,14 @@ class Gate:
     Args:
         robot: Limits, gains and rest pose.
         safety: The gate's limits and the stop profile.
+        damping_maximum_nm_s_per_rad: (n,) what the motors can be told, at the joint; None where nothing bounds it. A
+            profile that asks more is refused before any run; should one get here, its joints are damped as far as
+            they can be, because a command that a motor cannot be told is not sent at all.
     """
 
-    def __init__(self, robot: RobotConfig, safety: SafetyConfig) -> None:
+    def __init__(
+        self, robot: RobotConfig, safety: SafetyConfig, damping_maximum_nm_s_per_rad: Vector | None = None
+    ) -> None:
         count = len(robot.order)
         self._profile = safety.profile
         self._limiter = CommandLimiter(robot, safety.gate)
@@ -67,6 +72,8 @@ class Gate:
         self._zeros = np.zeros(count)
         self._zeros.flags.writeable = False
         self._damping = np.full(count, safety.profile.damp_kd_nm_s_per_rad)
+        if damping_maximum_nm_s_per_rad is not None:
+            np.minimum(self._damping, damping_maximum_nm_s_per_rad, out=self._damping)
         self._mode = Mode.OFF
         self._since_s = float("-inf")
         self._is_finished = True

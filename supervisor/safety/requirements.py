@@ -116,6 +116,8 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         ("SAF-315", "A stop energises nothing.", "test_a_stop_energises_nothing"),
         ("SAF-316", "Without a measured pose HOLD and SETTLE damp.",
          "test_without_a_measured_pose_hold_and_settle_damp"),
+        ("SAF-317", "DAMP asks of no motor more damping than it can be told.",
+         "test_damp_asks_of_no_motor_more_than_it_can_be_told"),
     ),
     *_of(
         "test_shipped_rules.py",

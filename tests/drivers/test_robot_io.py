@@ -370,3 +370,11 @@ def test_inventory_over_a_lossy_bus_still_names_what_is_wrong() -> None:
     reports, _ = run_inventory(io, buses)
     assert "VMAX 20 rad/s" in reports["joint01"].problems[0]
     assert reports["joint02"].problems == ()
+
+
+def test_what_the_motors_can_be_told_is_known_at_the_joint() -> None:
+    robot = robot_config()
+    first, *others = robot.joints
+    geared = replace(robot, joints={**robot.joints, first: replace(robot.joints[first], gear=2.0)})
+    found = dict(zip(robot.joints, RobotIO(geared, MemoryBuses()).damping_maximum_nm_s_per_rad, strict=True))
+    assert found == {first: 20.0, **dict.fromkeys(others, 5.0)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -26,6 +27,7 @@ class Port:
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.order: JointOrder = ROBOT.order
+        self.damping_maximum_nm_s_per_rad = np.full(COUNT, 5.0)
         self.status = np.full(COUNT, int(MotorStatus.DISABLED))
         self.written: list[Actuation] = []
         self.sends: list[float] = []
@@ -299,3 +301,11 @@ def test_a_cycle_without_a_proposal_still_commands_something_finite() -> None:
     assert bench.port.written[-1].drive is Drive.COMMAND
     assert np.isfinite(snapshot.applied.position_rad).all()
     assert bench.recorder.rows[-1][4] is None
+
+
+def test_damping_is_bounded_by_what_the_motors_can_be_told() -> None:
+    bench = Bench()
+    bench.port.damping_maximum_nm_s_per_rad = np.full(COUNT, 0.5)
+    greedy = replace(SAFETY, profile=replace(SAFETY.profile, damp_kd_nm_s_per_rad=4.0))
+    core = ControlCore(ROBOT, greedy, bench.port, bench.link, bench.recorder)  # type: ignore[arg-type]
+    assert core._safety._gate._damping.tolist() == [0.5] * COUNT

@@ -200,6 +200,18 @@ def test_without_a_measured_pose_hold_and_settle_damp(gate: Gate, level: Level) 
     assert np.array_equal(command.kp_nm_per_rad, ZEROS)
 
 
+def test_damp_asks_of_no_motor_more_than_it_can_be_told() -> None:
+    greedy = replace(SAFETY, profile=replace(PROFILE, damp_kd_nm_s_per_rad=8.0))
+    maximum = np.full(COUNT, 10.0)
+    maximum[3] = 5.0
+    gate = Gate(ROBOT, greedy, maximum)
+    gate.measure(measured())
+    gate.relax(0.0, enable=True)
+    for actuation in (gate.stop(Level.DAMP, measured(), 1.0), gate.last_resort(Level.DAMP, 1.0)):
+        assert actuation.drive is Drive.COMMAND
+        assert actuation.command.kd_nm_s_per_rad.tolist() == [5.0 if i == 3 else 8.0 for i in range(COUNT)]
+
+
 def test_the_last_resort_damps_for_its_time_and_then_disables(gate: Gate) -> None:
     first = gate.last_resort(Level.DAMP, 5.0)
     assert (first.drive, first.level) == (Drive.COMMAND, Level.DAMP)
