@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from supervisor.core.clock import VirtualClock
-from supervisor.core.errors import ConfigError, HandrailError, Problem, RefusedError
-from supervisor.diagnosis.judge import StageJudge
+from supervisor.core.clock import VirtualClock, WallClock
+from supervisor.core.errors import ConfigError, Problem, RefusedError
 from supervisor.evidence.events import EventKind, EventLog
-from supervisor.evidence.record import CycleRecorder
-from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder, create_run_folder
-from supervisor.runtime.closing import Closing, ControlPart, close_run, mission_part
-from supervisor.runtime.control import ControlCore
+from supervisor.runtime.closing import close_run
 from supervisor.runtime.interrupts import Interrupts
-from supervisor.runtime.journal import Journal
-from supervisor.runtime.link import MemoryLink
-from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.preparation import Prepared, prepare, signature_path
 from supervisor.runtime.progress import Progress
-from supervisor.runtime.timed_policy import TimedPolicy
-from trees.context import MissionContext
-from trees.missions.root import create_root
-
-_LOG = logging.getLogger(__name__)
 
 MISSION_HZ = 50.0
 """The tree is ticked at least this often; a faster policy makes it faster."""
-
-START_S = 0.0
 
 
 def run_mission(options: RunOptions, progress: Progress) -> RunResult:
@@ -59,102 +42,35 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
 def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> RunResult:
     if options.mode != "sim":
         reason = (
-            f"--{options.mode.replace('_', '-')} needs control in a process of its own and an operator at hand, "
-            "which this version does not have yet: it runs the simulated robot only (see LIMITATIONS.md)"
+            f"--{options.mode.replace('_', '-')} needs an operator at hand and a guardian, which this version does not "
+            "have yet: it runs the simulated robot only (see LIMITATIONS.md)"
         )
         raise RefusedError([reason])
-    from drivers.robot_io import RobotIO  # noqa: PLC0415
-    from drivers.sim.world import SimulatedWorld  # noqa: PLC0415
-    from supervisor.runtime.lockstep import PROCESS_FAULTS, LockstepRun, Loops  # noqa: PLC0415
-
-    clock = VirtualClock(START_S)
+    virtual = VirtualClock()
+    clock = virtual if options.fast else WallClock()
     prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
     _require_signature(prepared)
-    config = prepared.robot.config
-    cycles_per_tick = _cycles_per_tick(config.control_hz, prepared.policy.period_s)
-    world = SimulatedWorld(
-        prepared.robot,
-        seed=options.seed,
-        faults=prepared.faults,
-        variation=options.variation,
-        process_faults=PROCESS_FAULTS,
-        start_s=START_S,
+    tick_cycles = cycles_per_tick(prepared.robot.config.control_hz, prepared.policy.period_s)
+    folder = create_run_folder(
+        options.runs, prepared.robot.config.name, prepared.policy.contract.name, _inputs(options, prepared)
     )
-    folder = create_run_folder(options.runs, config.name, prepared.policy.contract.name, _inputs(options, prepared))
     log = EventLog(folder.events)
-    recorder = CycleRecorder(
-        folder.cycles,
-        RecordLayout.of(config.order, prepared.robot.safety.guards),
-        config.name,
-        config.control_hz,
-    )
-    journal = Journal(log, progress)
-    _log_start(log, options, prepared, folder)
-    link = MemoryLink()
-    port = RobotIO(config, world, world if config.estimator == "simulation" else None)
-    policy = TimedPolicy(prepared.policy)
-    control = ControlCore(config, prepared.robot.safety, port, link, recorder)
-    _fill_inputs(control)
-    operator = AutoOperator(link, world, journal.answered)
-    judge = StageJudge(config, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio)
-    context = MissionContext(config, world.wrap_policy(policy), judge, operator)
-    root = create_root(context, prepared.mission, prepared.robot.safety)
-    mission = MissionCore(root, context, link)
-    loops = Loops(
-        clock=clock,
-        world=world,
-        control=control,
-        mission=mission,
-        operator=operator,
-        link=link,
-        journal=journal,
-        progress=progress,
-        control_period_s=config.control_period_s,
-        cycles_per_tick=cycles_per_tick,
-        mission_limit_s=prepared.mission.timeout_s,
-    )
-    failure = ""
-    run = LockstepRun(loops, interrupts, None if options.fast else _pacer())
-    try:
-        run.run()
-    except HandrailError as error:
-        failure = str(error)
-        _cut(control, clock.now_s())
-    except Exception as error:  # noqa: BLE001 - whatever broke, the motors go off and the record is closed
-        _LOG.exception("the run broke")
-        failure = f"{type(error).__name__}: {error}"
-        _cut(control, clock.now_s())
-    mission.stop()
-    recorder.close()
-    port.close()
-    last = link.snapshot()
-    closing = Closing(
-        options=options,
-        prepared=prepared,
-        folder=folder,
-        control=ControlPart(control.durations.percentiles(), control.overruns, cycles=len(control.durations)),
-        mission=mission_part(
-            context,
-            judge,
-            run.witness,
-            prepared,
-            last,
-            port.fault_name,
-            root,
-            policy_us=policy.durations.percentiles(),
-            tree_us=run.tick_durations.percentiles(),
-            failure=mission.failure,
-            has_moved=run.has_moved,
-        ),
-        last=last,
-        was_interrupted=run.was_interrupted,
-        failure=failure or ("" if mission.failure or not run.ran_out_of_time else "the run took too long"),
-    )
+    _log_start(log, options, prepared, folder, clock.now_s())
+    if options.fast:
+        from supervisor.runtime.lockstep_run import run_lockstep  # noqa: PLC0415 (the simulator)
+
+        closing = run_lockstep(options, prepared, folder, log, virtual, tick_cycles, progress, interrupts)
+    else:
+        from supervisor.runtime.processes.run import run_in_processes  # noqa: PLC0415 (only where it is needed)
+
+        log.close()  # The recorder goes on with it.
+        closing = run_in_processes(options, prepared, folder, tick_cycles, progress, interrupts)
+        log = EventLog(folder.events, resume=True)
     document = close_run(closing, log, clock.now_s())
     return RunResult(document["exit_code"], folder.path, document)
 
 
-def _cycles_per_tick(control_hz: float, policy_period_s: float) -> int:
+def cycles_per_tick(control_hz: float, policy_period_s: float) -> int:
     """Control cycles per mission tick: the policy's period, or a whole part of it where that is long.
 
     Raises:
@@ -204,10 +120,10 @@ def _inputs(options: RunOptions, prepared: Prepared) -> dict[str, Path]:
     return {name: path for name, path in files.items() if path is not None}
 
 
-def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: RunFolder) -> None:
+def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: RunFolder, now_s: float) -> None:
     log.append(
         EventKind.START,
-        START_S,
+        now_s,
         f"{prepared.robot.config.name} with {prepared.policy.contract.name}, mission {prepared.mission.name}",
         {
             "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -218,39 +134,4 @@ def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: R
         },
     )
     for remark in prepared.remarks:
-        log.append(EventKind.NOTE, START_S, remark)
-
-
-def _cut(control: ControlCore, now_s: float) -> None:
-    """Switch the motors off; whatever broke may stand in the way, and must not keep the record from being closed."""
-    try:
-        control.cut(now_s)
-    except Exception:  # noqa: BLE001
-        _LOG.exception("the motors were not told to switch off; their own command timeout does it")
-
-
-def _fill_inputs(control: ControlCore) -> None:
-    """What the guards cannot measure in lockstep, because it cannot happen there."""
-    inputs = control.inputs
-    inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = 0.0
-    inputs.emergency_stop = False
-    inputs.operator_link_age_s = 0.0
-    # The run works on what it has read; files that change meanwhile do not reach it.
-    inputs.hashes_match = True
-
-
-def _pacer(
-    timer_s: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-) -> Callable[[float], None]:
-    """Sleeps until the wall clock has gone as far as the virtual one; never tries to catch up a late cycle."""
-    started_s = timer_s()
-
-    def pace(now_s: float) -> None:
-        nonlocal started_s
-        late_s = timer_s() - started_s - now_s
-        if late_s < 0.0:
-            sleep(-late_s)
-        else:
-            started_s += late_s
-
-    return pace
+        log.append(EventKind.NOTE, now_s, remark)

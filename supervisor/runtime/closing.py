@@ -25,33 +25,13 @@ from supervisor.evidence.run_folder import RunFolder
 from supervisor.evidence.summary import Outcome, Summary, Timing, summary_document, write_summary
 from supervisor.evidence.timing import Percentiles
 from supervisor.runtime.options import RunOptions
+from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.witness import Witness
 from trees.context import MissionContext, MissionResult
 from trees.render import render
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ControlPart:
-    """What is left of the control loop.
-
-    Attributes:
-        cycle_us: How long cycles took.
-        overruns: Cycles that took longer than their period.
-        wake_us: How late cycles began; zeros in lockstep, where there is no late.
-        missed: Periods without a cycle.
-        cycles: How many cycles there were.
-        effects: What the operating system was asked for, and what it gave.
-    """
-
-    cycle_us: Percentiles = field(default_factory=Percentiles)
-    overruns: int = 0
-    wake_us: Percentiles = field(default_factory=Percentiles)
-    missed: int = 0
-    cycles: int = 0
-    effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.sim.world import SimulatedWorld
@@ -67,13 +66,11 @@ class LockstepRun:
     Args:
         loops: What takes part.
         interrupts: Ctrl-C and SIGTERM.
-        pace: Called with the virtual time after each cycle; sleeps for a run in real time, None for a fast one.
     """
 
-    def __init__(self, loops: Loops, interrupts: Interrupts, pace: Callable[[float], None] | None) -> None:
+    def __init__(self, loops: Loops, interrupts: Interrupts) -> None:
         self._loops = loops
         self._interrupts = interrupts
-        self._pace = pace
         self._stage = ""
         self._is_mission_alive = True
         self._is_mission_stalled = False
@@ -108,8 +105,6 @@ class LockstepRun:
                     return snapshot  # Cut in every cycle since, and still not seen to be off: no more can be done.
             loops.clock.advance(loops.control_period_s)
             loops.world.advance_to(loops.clock.now_s())
-            if self._pace is not None:
-                self._pace(loops.clock.now_s())
             cycle += 1
 
     def _tick(self, snapshot: Snapshot, now_s: float) -> None:

@@ -1,7 +1,8 @@
-"""A policy whose steps are timed by the machine's clock, for the record only: no decision depends on it."""
+"""A policy whose steps are timed by the machine's clock."""
 
 from __future__ import annotations
 
+import math
 import time
 
 from supervisor.core.command import JointCommand
@@ -15,13 +16,21 @@ from supervisor.evidence.timing import DurationHistogram
 class TimedPolicy:
     """A `PolicyPort` around another one.
 
+    Args:
+        policy: The other one.
+        deadline_s: A step that took longer is late, and its result is dropped; infinite in lockstep, where a slow
+            machine must not change what happens.
+
     Attributes:
         durations: How long the steps took.
+        late: How many results were dropped.
     """
 
-    def __init__(self, policy: PolicyPort) -> None:
+    def __init__(self, policy: PolicyPort, deadline_s: float = math.inf) -> None:
         self._policy = policy
+        self._deadline_s = deadline_s
         self.durations = DurationHistogram()
+        self.late = 0
 
     @property
     def period_s(self) -> float:
@@ -51,5 +60,10 @@ class TimedPolicy:
         """Run one step and time it."""
         started_s = time.perf_counter()
         result = self._policy.step(state, command, action_gain, now_s)
-        self.durations.add(time.perf_counter() - started_s)
+        elapsed_s = time.perf_counter() - started_s
+        self.durations.add(elapsed_s)
+        if elapsed_s > self._deadline_s:
+            # What it answers to is a period old; the next answer is better than this one.
+            self.late += 1
+            return None
         return result

@@ -10,14 +10,7 @@ import pytest
 
 from supervisor.core.errors import ConfigError, RefusedError
 from supervisor.core.report import Criterion
-from supervisor.runtime.app import (
-    MISSION_HZ,
-    _cut,
-    _cycles_per_tick,
-    _pacer,
-    _require_signature,
-    run_mission,
-)
+from supervisor.runtime.app import MISSION_HZ, _require_signature, cycles_per_tick, run_mission
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
 
@@ -41,7 +34,7 @@ from supervisor.runtime.progress import SilentProgress
 def test_the_mission_ticks_at_the_policys_rate_or_a_whole_multiple_of_it(
     control_hz: float, policy_hz: float, cycles: int
 ) -> None:
-    found = _cycles_per_tick(control_hz, 1.0 / policy_hz)
+    found = cycles_per_tick(control_hz, 1.0 / policy_hz)
     assert found == cycles
     assert round(control_hz / policy_hz) % found == 0
     assert control_hz / found >= min(MISSION_HZ, control_hz) - 1e-9
@@ -50,7 +43,7 @@ def test_the_mission_ticks_at_the_policys_rate_or_a_whole_multiple_of_it(
 @pytest.mark.parametrize("policy_hz", [60.0, 501.0, 1000.0, 333.0])
 def test_a_policy_whose_period_is_no_whole_number_of_cycles_is_refused(policy_hz: float) -> None:
     with pytest.raises(ConfigError, match="500 / a whole number") as caught:
-        _cycles_per_tick(500.0, 1.0 / policy_hz)
+        cycles_per_tick(500.0, 1.0 / policy_hz)
     assert [problem.key for problem in caught.value.problems] == ["policy_hz"]
 
 
@@ -71,51 +64,6 @@ def test_a_mission_that_judges_by_signature_is_refused_without_one() -> None:
     )
     _require_signature(prepared("signature_distance", signature=object()))
     _require_signature(prepared("tilt_max_rad"))
-
-
-class Wall:
-    """A wall clock that sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        self.slept: list[float] = []
-
-    def timer_s(self) -> float:
-        return self.now_s
-
-    def sleep(self, duration_s: float) -> None:
-        self.slept.append(duration_s)
-        self.now_s += duration_s
-
-
-def test_a_run_in_real_time_sleeps_until_the_wall_clock_is_where_the_run_is() -> None:
-    wall = Wall()
-    pace = _pacer(wall.timer_s, wall.sleep)
-    for cycle in range(1, 6):
-        wall.now_s += 0.0005  # what the cycle took
-        pace(cycle * 0.002)
-    assert wall.now_s == pytest.approx(100.01)
-    assert wall.slept == pytest.approx([0.0015] * 5)
-
-
-def test_a_late_cycle_is_never_caught_up_with() -> None:
-    wall = Wall()
-    pace = _pacer(wall.timer_s, wall.sleep)
-    pace(0.002)
-    wall.now_s += 1.0
-    pace(0.004)
-    assert len(wall.slept) == 1
-    pace(0.006)
-    assert wall.slept[1] == pytest.approx(0.002)
-
-
-def test_a_control_loop_that_cannot_even_cut_does_not_keep_the_record_open(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken:
-        def cut(self, now_s: float) -> None:
-            raise OSError("no such bus")
-
-    _cut(Broken(), 0.0)  # type: ignore[arg-type]
-    assert "their own command timeout" in caplog.text
 
 
 class Closed(SilentProgress):

@@ -97,7 +97,6 @@ class Case:
             observe=lambda *_: None, observe_mission=lambda *_: None, note=lambda now_s, text: self.notes.append(text)
         )
         self.operator_ticks: list[float] = []
-        self.paced: list[float] = []
 
     def interrupts(self) -> Any:
         return SimpleNamespace(take=lambda: self.counts.pop(0) if self.counts else 0)
@@ -108,7 +107,7 @@ class Case:
             operator=SimpleNamespace(tick=self.operator_ticks.append), link=self.link, journal=self.journal,
             progress=SilentProgress(), control_period_s=PERIOD_S, cycles_per_tick=PER_TICK, mission_limit_s=limit_s,
         )  # type: ignore[arg-type]  # fmt: skip
-        run = LockstepRun(loops, self.interrupts(), self.paced.append)
+        run = LockstepRun(loops, self.interrupts())
         self.last = run.run()
         return run
 
@@ -121,7 +120,7 @@ def test_a_finished_mission_at_rest_ends_the_run_in_its_tick() -> None:
     assert case.last is SETTLED
     assert (case.mission.ticks, case.control.cycles) == (4, 3 * PER_TICK + 1)
     assert case.operator_ticks == pytest.approx([0.0, 0.02, 0.04, 0.06])
-    assert case.world.times == case.paced == pytest.approx([PERIOD_S * (i + 1) for i in range(30)])
+    assert case.world.times == pytest.approx([PERIOD_S * (i + 1) for i in range(30)])
     assert case.world.stages == ["start", "stand"]
     assert (run.has_moved, run.was_interrupted, run.ran_out_of_time) == (True, False, False)
     assert len(run.tick_durations) == 4

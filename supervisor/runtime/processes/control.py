@@ -6,13 +6,12 @@ looks at what it has loaded.
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from drivers.bus import BusFactory, Estimator
 from drivers.hardware import HardwareBuses
@@ -21,7 +20,8 @@ from drivers.robot_io import RobotIO
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.runtime.control import ControlCore
-from supervisor.runtime.processes.setup import Shared, guarded, receive, say_ready
+from supervisor.runtime.parts import ControlPart
+from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
 from supervisor.runtime.realtime.scheduling import Effect, take_all
 from supervisor.runtime.shared.links import ControlLink, RingRecorder
@@ -35,9 +35,6 @@ ABANDONED_S: Final = 1.0
 
 END: Final = 1
 """In the number of the operator's health: end as soon as the robot is off."""
-
-PART: Final = "control.json"
-"""What the process leaves of itself in the run's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +148,17 @@ class ControlLoop:
         is_told = self._signals > 0 or (operator is not None and operator.number == END)
         return is_told or now_s - last_s > ABANDONED_S
 
-    def part(self, effects: Sequence[Effect]) -> dict[str, Any]:
+    def part(self, effects: Sequence[Effect]) -> ControlPart:
         """What the run's summary needs of this process."""
         core, pacer = self._core, self._pacer
-        return {
-            "cycle_us": asdict(core.durations.percentiles()),
-            "wake_us": asdict(pacer.lateness.percentiles()),
-            "cycles": len(core.durations),
-            "overruns": core.overruns,
-            "missed": pacer.missed,
-            "effects": [str(effect) for effect in effects],
-        }
+        return ControlPart(
+            core.durations.percentiles(),
+            core.overruns,
+            pacer.lateness.percentiles(),
+            pacer.missed,
+            len(core.durations),
+            tuple(map(str, effects)),
+        )
 
 
 def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, estimator: Estimator | None) -> None:
@@ -188,7 +185,7 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
                 core.cut(time.monotonic())
                 raise
             finally:
-                (shared.run / PART).write_text(json.dumps(loop.part(effects), indent=1))
+                leave_part(loop.part(effects))
         finally:
             port.close()
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from supervisor.core.errors import HandrailError
+from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 
@@ -36,41 +41,135 @@ class Shared:
     plant: Path | None = None
 
 
-def start(module: str, setup: Any, *, inherited: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-    """Start one process.
-
-    It gets a session of its own: Ctrl-C in the terminal is for who started it, who then ends it in order.
+class Child:
+    """A process of a run, as who started it sees it.
 
     Args:
+        name: For people.
         module: Whose `main` it runs.
         setup: What it is to do; written to its standard input, which is the only thing that it unpickles.
         inherited: Descriptors that it keeps.
+        on_message: Called, from a thread of its own, with each thing it tells besides being ready and its part.
+
+    Attributes:
+        name: As given.
+        lines: What it told when it was ready, or why it is not.
     """
-    process = subprocess.Popen(  # noqa: S603 (our own interpreter and our own module)
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=tuple(inherited),
-    )
-    assert process.stdin is not None  # noqa: S101 (a pipe was asked for)
-    try:
-        process.stdin.write(pickle.dumps(setup))
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # It has ended already; whoever waits for it to be ready learns that.
-    return process
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        setup: Any,
+        *,
+        inherited: Sequence[int] = (),
+        on_message: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.lines: tuple[str, ...] = ()
+        self._part: Any = None
+        self._is_ready = threading.Event()
+        self._is_well = False
+        self._on_message = on_message
+        # A session of its own: Ctrl-C in the terminal is for who started it, who then ends it in order.
+        self._process = subprocess.Popen(  # noqa: S603 (our own interpreter and our own module)
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=tuple(inherited),
+        )
+        stdin = cast("BinaryIO", self._process.stdin)
+        # One that has ended already cannot read; whoever waits for it to be ready learns that.
+        with suppress(BrokenPipeError):
+            stdin.write(pickle.dumps(setup))
+        with suppress(BrokenPipeError):
+            stdin.close()
+        self._listener = threading.Thread(target=self._listen, name=f"listen to {name}", daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        for raw in cast("BinaryIO", self._process.stdout):
+            with suppress(ValueError, KeyError, TypeError):
+                self._hear(json.loads(raw))
+        self._is_ready.set()
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if "ready" in message:
+            self.lines = (*self.lines, *map(str, message["lines"]))
+            self._is_well = bool(message["ready"])
+            self._is_ready.set()
+        elif "part" in message:
+            self._part = pickle.loads(base64.b64decode(message["part"]))  # noqa: S301 (from our own child)
+        elif self._on_message is not None:
+            self._on_message(message)
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, None while it runs; negative for a signal."""
+        return self._process.poll()
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Wait until it works.
+
+        Raises:
+            RefusedError: It does not, and why.
+        """
+        if self._is_ready.wait(timeout_s) and self._is_well:
+            return
+        reason = "; ".join(self.lines) or f"not ready after {timeout_s:g} s"
+        raise RefusedError([f"the {self.name} process could not start: {reason}"])
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end; nothing where it has."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def wait(self, timeout_s: float) -> Any:
+        """Wait until it has ended, and take what it leaves.
+
+        Returns:
+            Its part; None when it left none. One that does not end in time is killed.
+        """
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join(1.0)
+        return self._part
 
 
 def receive(stream: BinaryIO) -> Any:
-    """What a process is to do, from its standard input, which its parent holds."""
+    """What a process is to do, from its standard input, which its parent holds.
+
+    What it says later is dropped where nobody takes it: a parent that stands still must not hold it up.
+    """
+    os.set_blocking(sys.stdout.fileno(), False)
     return pickle.loads(stream.read())  # noqa: S301 (from the process that started this one)
 
 
+def say(content: Mapping[str, Any]) -> None:
+    """Tell who started this process something, as one line of JSON. Nobody listening any more is no fault."""
+    with suppress(OSError, ValueError):
+        sys.stdout.write(json.dumps(content) + "\n")
+        sys.stdout.flush()
+
+
 def say_ready(lines: Sequence[str] = ()) -> None:
-    """Tell who started this process that it works now, and what is worth knowing, as one line of JSON."""
-    sys.stdout.write(json.dumps({"ready": True, "lines": list(lines)}) + "\n")
-    sys.stdout.flush()
+    """Tell who started this process that it works now, and what is worth knowing."""
+    say({"ready": True, "lines": list(lines)})
+
+
+def leave_part(part: Any) -> None:
+    """Leave something for who started this process, as its last word. Waits until it is taken."""
+    os.set_blocking(sys.stdout.fileno(), True)
+    say({"part": base64.b64encode(pickle.dumps(part)).decode()})
 
 
 def guarded(work: Callable[[], None]) -> int:
@@ -82,10 +181,10 @@ def guarded(work: Callable[[], None]) -> int:
     try:
         work()
     except HandrailError as error:
-        sys.stdout.write(json.dumps({"ready": False, "lines": [str(error)]}) + "\n")
+        say({"ready": False, "lines": [str(error)]})
         return 10
     except Exception as error:  # noqa: BLE001 (the last wrapper: the parent must hear of it)
         traceback.print_exc()
-        sys.stdout.write(json.dumps({"ready": False, "lines": [f"{type(error).__name__}: {error}"]}) + "\n")
+        say({"ready": False, "lines": [f"{type(error).__name__}: {error}"]})
         return 70
     return 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from supervisor.core.guard import GuardRow
 from supervisor.core.levels import OperatorAction
@@ -26,6 +27,8 @@ TEXT_BYTES: Final = 512_000
 
 COUNTER_BYTES: Final = 8192
 PRESS_PLACES: Final = 64
+NOTE_BYTES: Final = 1024
+NOTE_PLACES: Final = 64
 SMALL_BYTES: Final = 64
 
 _PRESS: Final = struct.Struct("<qd")
@@ -90,6 +93,43 @@ class Presses:
         return Ring.size(_PRESS.size, PRESS_PLACES)
 
 
+class Note(NamedTuple):
+    """Something for the record, from a process that does not write it.
+
+    Attributes:
+        kind: Value of an `EventKind`.
+        time_s: When.
+        text: One line.
+        data: Numbers and texts.
+    """
+
+    kind: str
+    time_s: float
+    text: str
+    data: Mapping[str, Any]
+
+
+class Notes:
+    """Notes for the record from one process, each once and in order."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._reader = RingReader(ring)
+
+    def post(self, note: Note) -> None:
+        """One note; a text that is too long is cut."""
+        raw = json.dumps(note._asdict()).encode()
+        if len(raw) > NOTE_BYTES:
+            raw = json.dumps(note._replace(text=note.text[: NOTE_BYTES // 8], data={})._asdict()).encode()
+        self._ring.append(raw.ljust(NOTE_BYTES))
+
+    def take(self) -> list[Note]:
+        """The notes since the last call."""
+        if self._reader.number == self._ring.written:
+            return []
+        return [Note(**json.loads(row)) for row in self._reader.take(NOTE_PLACES)]
+
+
 class RunMemory:
     """The shared memory of one run.
 
@@ -109,6 +149,7 @@ class RunMemory:
         stand_in_presses: The stand-in of the simulation to control.
         prompts: Mission to operator: questions, as JSON.
         answers: Operator to mission: what was answered, as JSON.
+        operator_notes, mission_notes: Each to the recorder.
         control, mission, recorder, operator, guardian: How each process is.
 
     Raises:
@@ -129,6 +170,7 @@ class RunMemory:
             "stand_in_presses": Presses.size(),
             "prompts": Slot.size(TEXT_BYTES),
             "answers": Slot.size(TEXT_BYTES),
+            **{name: Ring.size(NOTE_BYTES, NOTE_PLACES) for name in ("operator_notes", "mission_notes")},
             **{name: Slot.size(SMALL_BYTES) for name in ("control", "mission", "recorder", "operator", "guardian")},
         }
         self._segment = Segment(folder / FILE, sum(sizes.values()), create=create)
@@ -145,6 +187,8 @@ class RunMemory:
         self.stand_in_presses = Presses(Ring(places["stand_in_presses"], _PRESS.size, PRESS_PLACES))
         self.prompts = Slot(places["prompts"], TEXT_BYTES)
         self.answers = Slot(places["answers"], TEXT_BYTES)
+        self.operator_notes = Notes(Ring(places["operator_notes"], NOTE_BYTES, NOTE_PLACES))
+        self.mission_notes = Notes(Ring(places["mission_notes"], NOTE_BYTES, NOTE_PLACES))
         self.control, self.mission, self.recorder, self.operator, self.guardian = (
             HealthSlot(Slot(places[name], SMALL_BYTES))
             for name in ("control", "mission", "recorder", "operator", "guardian")

@@ -14,7 +14,7 @@ from supervisor.core.levels import OperatorAction
 from supervisor.core.robot_file import load_robot
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
-from supervisor.runtime import app
+from supervisor.runtime import app, lockstep_run
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
@@ -74,10 +74,12 @@ def run(tmp_path: Path, name: str) -> Path:
 def test_a_mission_over_shared_memory_is_the_same_mission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run(tmp_path, "plain")
     link = SharedLink(tmp_path)
-    file_recorder = app.CycleRecorder
-    monkeypatch.setattr(app, "MemoryLink", lambda: link)
+    file_recorder = lockstep_run.CycleRecorder
+    monkeypatch.setattr(lockstep_run, "MemoryLink", lambda: link)
     monkeypatch.setattr(
-        app, "CycleRecorder", lambda *made: BothRecorders(file_recorder(*made), RingRecorder(link.control_memory))
+        lockstep_run,
+        "CycleRecorder",
+        lambda *made: BothRecorders(file_recorder(*made), RingRecorder(link.control_memory)),
     )
     shared = run(tmp_path, "shared")
     one, other = read_record(plain / "cycles.bin"), read_record(shared / "cycles.bin")

@@ -1,0 +1,254 @@
+"""Who starts the processes of a run, watches them, is the operator's hand, and ends them in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from supervisor.core.exchange import Snapshot
+from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.shared.segment import create_folder, remove_folder
+from supervisor.evidence.events import EventKind
+from supervisor.runtime.closing import MissionPart
+from supervisor.runtime.interrupts import Interrupts
+from supervisor.runtime.parts import ControlPart
+from supervisor.runtime.processes.control import END, ControlSetup
+from supervisor.runtime.processes.mission import FINISHED, MissionSetup
+from supervisor.runtime.processes.recorder import RecorderSetup
+from supervisor.runtime.processes.setup import Child, Shared
+from supervisor.runtime.progress import Progress
+from supervisor.runtime.realtime.pacing import Pacer
+from supervisor.runtime.shared.desk import Desk
+from supervisor.runtime.shared.links import SnapshotReader
+from supervisor.runtime.shared.memory import Health, Note, RunMemory
+
+PERIOD_S: Final = 0.02
+"""How often the operator's sign of life is renewed."""
+
+READY_S: Final = 30.0
+"""How long a process may take to start: it imports, and opens buses."""
+
+END_S: Final = 10.0
+"""How long a process may take to end, before it is killed."""
+
+OFF_S: Final = 20.0
+"""How long the motors are given to be off once everything was told to end."""
+
+OVERTIME_S: Final = 120.0
+"""Beyond the mission's own limit: long enough for every level to run its course."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """How the processes of a run ended.
+
+    Attributes:
+        control, mission: What each left; as if it had never run where it left nothing.
+        last: The last snapshot.
+        was_interrupted: Whether a person interrupted the run.
+        failure: What broke, "" when nothing did.
+        now_s: When it ended.
+    """
+
+    control: ControlPart = field(default_factory=ControlPart)
+    mission: MissionPart = field(default_factory=MissionPart)
+    last: Snapshot | None = None
+    was_interrupted: bool = False
+    failure: str = ""
+    now_s: float = 0.0
+
+
+class Launcher:
+    """Runs a mission in processes.
+
+    Args:
+        shared: What every process needs; its `memory` is made here.
+        mission: What the mission process is to do.
+        progress: Where a person looks.
+        interrupts: Ctrl-C and SIGTERM.
+        mission_limit_s: The mission's own limit.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        mission: MissionSetup,
+        progress: Progress,
+        interrupts: Interrupts,
+        mission_limit_s: float,
+    ) -> None:
+        self._shared, self._mission_setup = shared, mission
+        self._progress, self._interrupts = progress, interrupts
+        self._limit_s = mission_limit_s
+        self._memory = RunMemory(shared.memory, shared.robot, shared.safety, create=True)
+        self._reader = SnapshotReader(self._memory, shared.robot)
+        self._desk = Desk(self._memory)
+        self._children: dict[str, Child] = {}
+        self._lost: dict[str, int] = {}
+        self._asked_to_end = 0
+        self._shown_prompt = ""
+
+    def run(self) -> Ended:
+        """Start, watch and end everything.
+
+        Raises:
+            RefusedError: A process could not start; nothing was energised, and all others have ended.
+        """
+        ended = Ended()
+        try:
+            self._start()
+            self._watch(ended)
+        finally:
+            self._end(ended)
+        return ended
+
+    def _start(self) -> None:
+        """One after the other, each with what it needs already there: who watches first, who is watched last."""
+        shared = self._shared
+        module = "supervisor.runtime.processes."
+        self._sign(0)
+        for name, setup in (
+            ("recorder", RecorderSetup(shared)),
+            ("control", ControlSetup(shared)),
+            ("mission", self._mission_setup),
+        ):
+            self._children[name] = Child(name, module + name, setup, on_message=self._on_message)
+        for name, child in self._children.items():
+            child.wait_ready(READY_S)
+            self._sign(0)
+            for line in child.lines:
+                self._note(f"{name}: {line}")
+
+    def _on_message(self, message: Mapping[str, Any]) -> None:
+        """What a process wants a person to see."""
+        if "message" in message:
+            self._progress.message(float(message["time_s"]), str(message["message"]))
+
+    def _watch(self, ended: Ended) -> None:
+        pacer = Pacer(PERIOD_S)
+        began_s = pacer.wait()
+        while True:
+            now_s = pacer.wait()
+            self._sign(0)
+            snapshot = self._reader.newest()
+            ended.last = snapshot or ended.last
+            self._obey_interrupts(ended, snapshot, now_s)
+            self._look_after_children(ended, now_s)
+            self._show(snapshot, now_s)
+            if now_s > began_s + self._limit_s + OVERTIME_S and not self._asked_to_end:
+                ended.failure = "the run took too long"
+                self._press(OperatorAction.CUT, now_s)
+            if self._is_over(ended, snapshot):
+                return
+
+    def _sign(self, number: int) -> None:
+        """The operator's sign of life."""
+        self._memory.operator.write(Health(time.monotonic(), True, number))
+
+    def _press(self, action: OperatorAction, now_s: float) -> None:
+        self._asked_to_end += 1
+        self._desk.press(action, now_s)
+
+    def _obey_interrupts(self, ended: Ended, snapshot: Snapshot | None, now_s: float) -> None:
+        """The first interrupt settles, the next one cuts."""
+        count = self._interrupts.take()
+        if not count:
+            return
+        action = OperatorAction.CUT if ended.was_interrupted or count > 1 else OperatorAction.STOP
+        ended.was_interrupted = True
+        self._note(f"interrupted: {action.value}")
+        self._progress.message(now_s, f"interrupted: {action.value}")
+        if snapshot is not None and snapshot.arming is not ArmingState.DISARMED:
+            self._press(action, now_s)
+
+    def _look_after_children(self, ended: Ended, now_s: float) -> None:
+        """Say at once which process is gone; what that means for the robot is decided by the guards."""
+        for name, child in self._children.items():
+            code = child.exit_code
+            if code is None or name in self._lost:
+                continue
+            self._lost[name] = code
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+            text = f"the {name} process {how}: {_CONSEQUENCE[name]}"
+            self._note(text)
+            self._progress.message(now_s, text)
+            ended.failure = ended.failure or text
+
+    def _show(self, snapshot: Snapshot | None, now_s: float) -> None:
+        prompt = self._desk.prompt
+        if prompt is not None and prompt.key != self._shown_prompt:
+            self._shown_prompt = prompt.key
+            self._progress.message(now_s, f"{prompt.text} [{prompt.action.value}]")
+        found = self._memory.output.read()
+        output = None if found is None else self._memory.codec.decode(found[1])
+        if snapshot is not None and output is not None:
+            left_s = output.stage_limit_s - output.stage_elapsed_s
+            self._progress.update(now_s, output.stage, "" if prompt is None else prompt.text, left_s, snapshot)
+
+    def _is_over(self, ended: Ended, snapshot: Snapshot | None) -> bool:
+        """Nothing is energised any more, and nothing will be; or control, which would know, is gone."""
+        if "control" in self._lost:
+            return True
+        if snapshot is None:
+            return bool(self._lost) or ended.was_interrupted
+        is_off = snapshot.is_at_rest or (snapshot.arming is ArmingState.DISARMED and snapshot.stop is None)
+        if not is_off:
+            return False
+        mission = self._memory.mission.read()
+        is_finished = "mission" in self._lost or (mission is not None and mission.number == FINISHED)
+        is_stopped = snapshot.stop is not None and not snapshot.stop.planned
+        return is_finished or is_stopped or ended.was_interrupted or self._asked_to_end > 0
+
+    def _end(self, ended: Ended) -> None:
+        """The mission first, which leaves what it knows; control when the motors are off; the recorder last."""
+        mission = self._finish("mission", END_S)
+        ended.mission = mission if isinstance(mission, MissionPart) else ended.mission
+        self._sign(END)
+        control = self._finish("control", OFF_S)
+        ended.control = control if isinstance(control, ControlPart) else ended.control
+        ended.last = self._reader.newest() or ended.last
+        self._finish("recorder", END_S)
+        ended.now_s = time.monotonic()
+        self._memory.close()
+
+    def _finish(self, name: str, timeout_s: float) -> Any:
+        child = self._children.get(name)
+        if child is None:
+            return None
+        if name != "control":
+            child.end()
+            return child.wait(timeout_s)
+        # Control ends by itself when the motors are off; until then it needs the operator's sign of life.
+        deadline_s = time.monotonic() + timeout_s
+        while child.exit_code is None and time.monotonic() < deadline_s:
+            self._sign(END)
+            time.sleep(PERIOD_S)
+        return child.wait(0.0 if child.exit_code is None else 1.0)
+
+    def _note(self, text: str) -> None:
+        self._memory.operator_notes.post(Note(EventKind.NOTE.value, time.monotonic(), text, {}))
+
+
+_CONSEQUENCE: Final[Mapping[str, str]] = {
+    "control": "its motors stop by their own timeout; find out why before you start again",
+    "mission": "the robot comes to rest by itself; start the run again",
+    "recorder": "the robot comes to rest by itself, because nothing it does would be on record",
+    "guardian": "the robot comes to rest by itself, because nobody would stop it if control died",
+    "plant": "the simulated robot is gone",
+}
+"""What follows from the loss of each process."""
+
+
+def shared_memory(shared: Shared) -> tuple[Shared, Callable[[], None]]:
+    """Give a run its folder of shared memory.
+
+    Returns:
+        The same with the folder, and what removes it.
+
+    Raises:
+        LinkError: It cannot be made.
+    """
+    folder = create_folder()
+    return replace(shared, memory=folder), lambda: remove_folder(folder)

@@ -1,0 +1,185 @@
+"""The mission's process: the tree and the policy. It may be slow, stopped or killed: control goes on without it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from drivers.null_buses import NullBuses
+from drivers.plant_memory import PlantMemory
+from drivers.robot_io import RobotIO
+from supervisor.core.clock import WallClock
+from supervisor.core.exchange import Snapshot
+from supervisor.core.levels import ArmingState
+from supervisor.core.ports import Operator, Prompt
+from supervisor.diagnosis.judge import StageJudge
+from supervisor.evidence.events import EventKind
+from supervisor.evidence.timing import DurationHistogram
+from supervisor.runtime.closing import MissionPart, mission_part
+from supervisor.runtime.mission import MissionCore
+from supervisor.runtime.operator import AutoOperator
+from supervisor.runtime.preparation import Prepared, prepare
+from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
+from supervisor.runtime.realtime.pacing import Pacer
+from supervisor.runtime.realtime.scheduling import freeze_garbage
+from supervisor.runtime.shared.desk import SharedOperator
+from supervisor.runtime.shared.links import MissionLink
+from supervisor.runtime.shared.memory import Health, Note, RunMemory, opened
+from supervisor.runtime.timed_policy import TimedPolicy
+from supervisor.runtime.witness import Witness
+from trees.context import MissionContext
+from trees.missions.root import create_root
+
+FINISHED: Final = 1
+"""In the number of the mission's health: the tree has ended, and the robot is at rest or was never on."""
+
+_FIRST_SNAPSHOT_S: Final = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class MissionSetup:
+    """What the mission process is to do.
+
+    Attributes:
+        shared: What every process needs.
+        robot_name, policy_name, mission_name: As the user gave them: names or paths.
+        tick_s: Period of the tree.
+        has_stand_in: Whether a stand-in answers for the operator; simulation only.
+    """
+
+    shared: Shared
+    robot_name: str
+    policy_name: str
+    mission_name: str
+    tick_s: float
+    has_stand_in: bool
+
+
+class MissionLoop:
+    """Ticks a mission at its rate until it is over.
+
+    Args:
+        setup: What to do.
+        prepared: What was read.
+        memory: The run's shared memory.
+        plant: The simulated plant, None on a robot.
+    """
+
+    def __init__(self, setup: MissionSetup, prepared: Prepared, memory: RunMemory, plant: PlantMemory | None) -> None:
+        robot = setup.shared.robot
+        self._setup, self._prepared, self._memory, self._plant = setup, prepared, memory, plant
+        self._link = MissionLink(memory, robot)
+        self._policy = TimedPolicy(prepared.policy, deadline_s=prepared.policy.period_s)
+        self._judge = StageJudge(
+            robot, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio
+        )
+        self._operator, self._tick_operator = self._make_operator()
+        self._context = MissionContext(robot, self._policy, self._judge, self._operator, timer_s=time.monotonic)
+        self._root = create_root(self._context, prepared.mission, prepared.robot.safety)
+        self._core = MissionCore(self._root, self._context, self._link)
+        self._witness = Witness()
+        self._ticks = DurationHistogram()
+        self._stage = ""
+        self._has_moved = False
+        self._last: Snapshot | None = None
+        self.is_told_to_end = False
+
+    def _make_operator(self) -> tuple[Operator, Callable[[float], None]]:
+        if self._setup.has_stand_in and self._plant is not None:
+            stand_in = AutoOperator(self._link, self._plant, self._note_answer)
+            return stand_in, stand_in.tick
+        return SharedOperator(self._memory), _nothing
+
+    def _note_answer(self, prompt: Prompt, now_s: float) -> None:
+        data = {"press": prompt.action.value}
+        self._memory.mission_notes.post(Note(EventKind.OPERATOR.value, now_s, f"operator: {prompt.text}", data))
+
+    def on_signal(self, number: int, frame: object) -> None:
+        """End after this tick."""
+        del number, frame
+        self.is_told_to_end = True
+
+    def run(self) -> None:
+        """Until the mission is over, or until told to end."""
+        while self._link.snapshot() is None and not self.is_told_to_end:
+            time.sleep(_FIRST_SNAPSHOT_S)
+        pacer = Pacer(self._setup.tick_s)
+        while not self.is_told_to_end:
+            self._tick(pacer.wait())
+
+    def _tick(self, now_s: float) -> None:
+        snapshot = self._link.snapshot()
+        if snapshot is None:
+            return  # Overtaken while it was read: the next one will be whole.
+        self._last = snapshot
+        self._has_moved = self._has_moved or snapshot.arming is ArmingState.RUNNING
+        self._tick_operator(now_s)
+        self._witness.look(snapshot, self._context)
+        started_s = time.perf_counter()
+        output = self._core.tick(now_s)
+        self._ticks.add(time.perf_counter() - started_s)
+        if output is not None and output.stage != self._stage:
+            self._stage = output.stage
+            if self._plant is not None:
+                self._plant.enter_stage(output.stage)
+        is_off = snapshot.is_at_rest or (snapshot.arming is ArmingState.DISARMED and snapshot.stop is None)
+        is_finished = self._context.is_finished and is_off
+        self._memory.mission.write(Health(now_s, not self._core.failure, FINISHED if is_finished else 0))
+
+    def part(self) -> MissionPart:
+        """What is left of it."""
+        self._core.stop()
+        robot = self._setup.shared.robot
+        return mission_part(
+            self._context,
+            self._judge,
+            self._witness,
+            self._prepared,
+            self._last,
+            RobotIO(robot, NullBuses()).fault_name,
+            self._root,
+            policy_us=self._policy.durations.percentiles(),
+            tree_us=self._ticks.percentiles(),
+            failure=self._core.failure,
+            has_moved=self._has_moved,
+        )
+
+
+def _nothing(now_s: float) -> None:
+    """A person needs no ticks."""
+    del now_s
+
+
+def run_mission_process(setup: MissionSetup) -> None:
+    """Run a mission.
+
+    Raises:
+        HandrailError: A file cannot be used, or the shared memory cannot be opened.
+    """
+    shared = setup.shared
+    prepared = prepare(setup.robot_name, setup.policy_name, setup.mission_name, WallClock())
+    plant = None if shared.plant is None else PlantMemory(shared.plant, create=False)
+    with opened(shared.memory, shared.robot, shared.safety) as memory:
+        loop = MissionLoop(setup, prepared, memory, plant)
+        signal.signal(signal.SIGTERM, loop.on_signal)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        freeze_garbage()
+        say_ready()
+        try:
+            loop.run()
+        finally:
+            leave_part(loop.part())
+
+
+def main() -> int:
+    """Entry point of the process."""
+    setup: MissionSetup = receive(sys.stdin.buffer)
+    return guarded(lambda: run_mission_process(setup))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
