@@ -15,7 +15,6 @@ from supervisor.core.command import JointCommand
 from supervisor.core.joints import Vector
 from supervisor.core.robot import JointConfig
 
-
 _INWARDS = 1.0 - 1e-15
 """A gain or torque at the very limit of its motor must not come out above it by a rounding: it would not be sent."""
 

@@ -334,8 +334,8 @@ def temperature_problems(robot: RobotConfig, guards: Collection[str]) -> list[st
         return []
     motors = {name: joint.motor for name, joint in robot.joints.items()}
     return [
-        f"joint {name}: {motor.make} {motor.model} does not say its temperature, so the guard {TEMPERATURE_GUARD} would "
-        "never be OK and the robot never armed: name a model that does, or take that row out of the safety file"
+        f"joint {name}: {motor.make} {motor.model} does not say its temperature, so the guard {TEMPERATURE_GUARD} "
+        "would never be OK and the robot never armed: name a model that does, or take that row out of the safety file"
         for name, motor in motors.items()
         if (make := MOTOR_MAKES.get(motor.make)) is not None
         and (make.capabilities.temperature == "none" or motor.model in make.without_temperature)
@@ -349,17 +349,16 @@ def damping_problems(robot: RobotConfig, damping_nm_s_per_rad: float) -> list[st
         robot: The robot; joints whose motor is unknown are left out.
         damping_nm_s_per_rad: What DAMP asks of every joint.
     """
-    short = {
-        name: maximum
-        for name, joint in robot.joints.items()
-        if (maximum := damping_maximum(joint)) is not None and damping_nm_s_per_rad / joint.gear**2 > maximum
-    }
+    short: list[tuple[str, JointConfig, float]] = []
+    for name, joint in robot.joints.items():
+        maximum = damping_maximum(joint)
+        if maximum is not None and damping_nm_s_per_rad / joint.gear**2 > maximum:
+            short.append((name, joint, maximum))
     return [
-        f"joint {name}: profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad / robot.joints[name].gear**2:.4g} "
-        f"N·m·s/rad of the motor (gear {robot.joints[name].gear:g}), and a {robot.joints[name].motor.model} can be told "
-        f"at most {maximum:g}: lower it in the safety file, for all joints to "
-        f"{min(limit * robot.joints[joint].gear**2 for joint, limit in short.items()):.4g} or less"
-        for name, maximum in short.items()
+        f"joint {name}: profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad / joint.gear**2:.4g} N·m·s/rad of the "
+        f"motor (gear {joint.gear:g}), and a {joint.motor.model} can be told at most {maximum:g}: lower it in the "
+        f"safety file, for all joints to {min(limit * other.gear**2 for _, other, limit in short):.4g} or less"
+        for name, joint, maximum in short
     ]
 
 
