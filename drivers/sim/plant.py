@@ -281,6 +281,17 @@ class Plant:
             model.pair_friction[:, :2] = friction
 
     @property
+    def position_base_in_world_m(self) -> tuple[float, float, float]:
+        """Where the base is."""
+        x, y, z = self._base_pose[:3].tolist()
+        return x, y, z
+
+    @property
+    def tilt_rad(self) -> float:
+        """Angle between the base's up axis and the vertical, as of the start of the last step."""
+        return math.acos(min(1.0, max(-1.0, float(self._site_rotation[2, 2]))))
+
+    @property
     def truth(self) -> Truth:
         """How the robot really stands and moves. Costs a few hundred microseconds."""
         rotation, spatial = self.site_motion()
@@ -289,7 +300,7 @@ class Plant:
             position_base_in_world_m=self._base_pose[:3].copy(),
             velocity_base_in_base_m_per_s=rotation.T @ spatial[3:],
             angular_velocity_base_in_base_rad_per_s=rotation.T @ spatial[:3],
-            tilt_rad=math.acos(min(1.0, max(-1.0, float(rotation[2, 2])))),
+            tilt_rad=self.tilt_rad,
             floor_force_n=sum(self._vertical_forces()),
             weight_n=float(self.model.body_mass[root].sum()) * self._gravity_m_per_s2,
         )

@@ -6,6 +6,7 @@ host sends in one control cycle is answered and readable in the next: nothing wa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -142,6 +143,10 @@ class _Wire:
         self._to_host = [frame for frame in batch if frame.stamp_s > now_s]
         self._is_late = self._faults.delay_s > 0.0 or bool(self._to_host)
         return [frame for frame in batch if frame.stamp_s <= now_s]
+
+    def next_arrival_s(self) -> float:
+        """Host end: when something that is under way arrives next; infinite where nothing is."""
+        return min((frame.stamp_s for frame in self._to_host), default=math.inf)
 
 
 class SimulatedCan(_Wire):

@@ -2,7 +2,8 @@
 
 The same `RobotIO` that drives a real robot drives this one: a `SimulatedWorld` is a `BusFactory` and an `Estimator`.
 Lockstep: the host writes, `advance_to` lets the devices act on it, moves the body and leaves their answers to be read.
-The same seed and the same calls give the same bytes.
+The same seed and the same calls give the same bytes. In real time the two are apart: devices act when they are spoken
+to (`exchange`), and the body moves when it is time (`move_to`).
 """
 
 from __future__ import annotations
@@ -175,6 +176,11 @@ class SimulatedWorld:
         rotation, spatial = self._plant.site_motion()
         return BaseVelocity(spatial[3:].dot(rotation), min(self._now_s, now_s))
 
+    @property
+    def wires(self) -> Mapping[str, SimulatedCan | SimulatedSerial]:
+        """Every bus in memory, by its name."""
+        return {**self._cans, **self._serials}
+
     # Time
 
     def advance_to(self, now_s: float) -> None:
@@ -183,14 +189,29 @@ class SimulatedWorld:
         Raises:
             SimulationError: Time went back, or a policy fault waits for a policy that was never wrapped.
         """
+        if not self._is_policy_wrapped and self._has_policy_faults:
+            raise SimulationError("the fault script spoils the policy, which was never passed through `wrap_policy`")
+        self.exchange(self._now_s)
+        self.move_to(now_s)
+
+    def exchange(self, now_s: float) -> None:
+        """Let the devices act on what was sent, and answer, with the body where it is.
+
+        Args:
+            now_s: Clock: when the body got there, or a little later.
+        """
+        self._refresh(now_s)
+        self._exchange(now_s)
+
+    def move_to(self, now_s: float) -> None:
+        """Move the body, and let the inertial unit measure it; what was sent to the devices waits.
+
+        Raises:
+            SimulationError: Time went back.
+        """
         steps = round((now_s - self._start_s) / self._plant.timestep_s) - self._steps
         if steps < 0:
             raise SimulationError(f"the simulation stands at {self._now_s:g} s and cannot go back to {now_s:g} s")
-        before_s = self._now_s
-        if not self._is_policy_wrapped and self._has_policy_faults:
-            raise SimulationError("the fault script spoils the policy, which was never passed through `wrap_policy`")
-        self._refresh(before_s)
-        self._exchange(before_s)
         plant, dt_s = self._plant, self._plant.timestep_s
         for _ in range(steps):
             plant.step(self._torque(self._start_s + self._steps * dt_s))
