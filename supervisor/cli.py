@@ -197,13 +197,42 @@ def signature(
         typer.echo(write_signature(robot, processes, sys.stderr, healthy_only=healthy_only))
 
 
+@app.command()
+def sim(
+    robot: RobotArgument,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="DIR", help="Where to serve it (default: a folder of your own).")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated noise.")] = 0,
+    fault: Annotated[Path | None, typer.Option("--fault", metavar="FILE", help="Fault script to inject.")] = None,
+    priority: Annotated[
+        int, typer.Option("--priority", min=0, max=98, help="Priority under SCHED_FIFO; 0: the normal class.")
+    ] = 0,
+) -> None:
+    """Simulate a robot in real time, on buses that any program can open, until Ctrl-C."""
+    with _exit_codes():
+        from supervisor.runtime.serving import serve_robot
+
+        serve_robot(robot, typer.echo, folder=folder, seed=seed, fault=fault, fifo_priority=priority)
+
+
 LiveOption = Annotated[bool, typer.Option("--live", help="On the real robot; else on the simulated one.")]
+AtOption = Annotated[
+    Path | None, typer.Option("--at", metavar="DIR", help="On the robot that `handrail sim` serves in this folder.")
+]
+
+
+def _check_place(*, live: bool, at: Path | None) -> None:
+    if live and at is not None:
+        typer.echo("handrail: --live and --at exclude each other; give one", err=True)
+        raise typer.Exit(EXIT_USAGE)
 
 
 @app.command()
 def scan(
     where: Annotated[str, typer.Argument(metavar="ROBOT|BUS", help="A robot, or a bus: can0, /dev/ttyUSB0.")],
     live: LiveOption = False,
+    at: AtOption = None,
     make: Annotated[
         list[str] | None, typer.Option("--make", metavar="MAKE", help="Make to ask for on a BUS; may be repeated.")
     ] = None,
@@ -215,13 +244,14 @@ def scan(
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Ask who is there: makes, ids, firmware, faults, conflicts. Energises nothing; some makes go limp when asked."""
+    _check_place(live=live, at=at)
     with _exit_codes():
         from supervisor.runtime.workbench import commands
 
         found = (
             commands.scan_bus(where, make or [], interface, rate, data_rate)
             if make or where.startswith("/dev/")
-            else commands.scan_robot(where, live=live)
+            else commands.scan_robot(where, live=live, at=at)
         )
         typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.as_text(), nl=as_json)
         if found.has_problems:
@@ -232,6 +262,7 @@ def scan(
 def monitor(
     robot: RobotArgument,
     live: LiveOption = False,
+    at: AtOption = None,
     listen: Annotated[
         bool, typer.Option("--listen", help="Send nothing: beside a program that drives the robot.")
     ] = False,
@@ -239,10 +270,11 @@ def monitor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per second.")] = False,
 ) -> None:
     """Show live joint and IMU values, their ages and rates, and how the buses are. Motors stay off."""
+    _check_place(live=live, at=at)
     with _exit_codes():
         from supervisor.runtime.workbench import commands
 
-        commands.monitor_robot(robot, live=live, listening=listen, seconds=seconds, as_json=as_json)
+        commands.monitor_robot(robot, live=live, at=at, listening=listen, seconds=seconds, as_json=as_json)
 
 
 @app.command()
@@ -250,9 +282,11 @@ def zero(
     robot: RobotArgument,
     joint: Annotated[str, typer.Argument(metavar="JOINT", help="Joint whose motor gets a new zero.")],
     live: LiveOption = False,
+    at: AtOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: the joint stands where it should.")] = False,
 ) -> None:
     """Make where a joint stands its zero, with the motor off, and read it back."""
+    _check_place(live=live, at=at)
     with _exit_codes():
         from rich.prompt import Prompt
 
@@ -267,7 +301,7 @@ def zero(
             except EOFError:
                 return Answer.LEAVE
 
-        typer.echo(commands.zero_joint(robot, joint, live=live, ask=ask))
+        typer.echo(commands.zero_joint(robot, joint, live=live, at=at, ask=ask))
 
 
 def main() -> None:

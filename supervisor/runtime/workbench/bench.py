@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
 
@@ -18,6 +19,7 @@ from supervisor.core.robot import CanBusConfig, RobotConfig
 from supervisor.core.robot_file import Robot
 from supervisor.core.state import RobotState
 from supervisor.runtime.realtime.pacing import Pacer
+from supervisor.runtime.served_robot import served_config
 
 T = TypeVar("T")
 
@@ -188,12 +190,15 @@ def carry_out(work: Generator[None, float, T], wait: Callable[[], float]) -> T:
             return end.value
 
 
-def open_workbench(robot: Robot, *, live: bool, is_paced: bool = False, is_listening: bool = False) -> Workbench:
+def open_workbench(
+    robot: Robot, *, live: bool, at: Path | None = None, is_paced: bool = False, is_listening: bool = False
+) -> Workbench:
     """A workbench for a robot.
 
     Args:
         robot: The robot.
-        live: On the real robot's buses; else on the simulated robot.
+        live: On the real robot's buses.
+        at: Folder in which another process serves the simulated robot; None to simulate it here.
         is_paced: Whether a simulated robot takes as long as a real one.
         is_listening: Whether to say nothing at all.
 
@@ -202,10 +207,9 @@ def open_workbench(robot: Robot, *, live: bool, is_paced: bool = False, is_liste
         BusError: A bus cannot be opened.
         SimulationError: The robot cannot be simulated.
     """
-    if live:
-        return Workbench(
-            robot.config, HardwareBuses(), RealTime(robot.config.control_period_s), is_listening=is_listening
-        )
+    if live or at is not None:
+        config = robot.config if at is None else served_config(robot.config, at)
+        return Workbench(config, HardwareBuses(), RealTime(config.control_period_s), is_listening=is_listening)
     world = SimulatedWorld(robot)
     passing = SimulatedTime(world, robot.config.control_period_s, is_paced=is_paced)
     return Workbench(robot.config, world, passing, world, is_listening=is_listening)

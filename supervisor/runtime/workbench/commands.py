@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
@@ -60,14 +61,14 @@ class ScanResult:
         return {"devices": reports, "buses": [asdict(one) for one in self.scans]}
 
 
-def scan_robot(name: str, *, live: bool) -> ScanResult:
+def scan_robot(name: str, *, live: bool, at: Path | None = None) -> ScanResult:
     """Ask every device of a robot, and every other id on its buses.
 
     Raises:
         HandrailError: The robot cannot be read, opened or simulated.
     """
     robot = load_robot(find_robot(name))
-    with open_workbench(robot, live=live) as bench:
+    with open_workbench(robot, live=live, at=at) as bench:
         reports, scans = scan.scan_robot(bench)
     return ScanResult(robot.config, reports, scans)
 
@@ -96,7 +97,9 @@ def scan_bus(
     return ScanResult(None, (), (scan.scan_bus(config, makes, buses or HardwareBuses()),))
 
 
-def monitor_robot(name: str, *, live: bool, listening: bool, seconds: float, as_json: bool) -> None:
+def monitor_robot(
+    name: str, *, live: bool, at: Path | None = None, listening: bool, seconds: float, as_json: bool
+) -> None:
     """Show a robot until time is up or somebody interrupts.
 
     Raises:
@@ -104,7 +107,8 @@ def monitor_robot(name: str, *, live: bool, listening: bool, seconds: float, as_
     """
     robot = load_robot(find_robot(name))
     until_s = seconds or math.inf
-    with open_workbench(robot, live=live, is_paced=True, is_listening=listening) as bench, Interrupts() as interrupts:
+    opened = open_workbench(robot, live=live, at=at, is_paced=True, is_listening=listening)
+    with opened as bench, Interrupts() as interrupts:
         watch = monitor.Monitor(bench)
         show, every_s, close = _screen(as_json=as_json)
         try:
@@ -129,7 +133,7 @@ def _screen(*, as_json: bool) -> tuple[Callable[[monitor.View], None], float, Ca
     return lambda view: display.update(monitor.render(view), refresh=True), REFRESH_S, display.stop
 
 
-def zero_joint(name: str, joint: str, *, live: bool, ask: Callable[[str], zero.Answer]) -> str:
+def zero_joint(name: str, joint: str, *, live: bool, at: Path | None = None, ask: Callable[[str], zero.Answer]) -> str:
     """Set the zero of one joint's motor.
 
     Returns:
@@ -139,7 +143,7 @@ def zero_joint(name: str, joint: str, *, live: bool, ask: Callable[[str], zero.A
         HandrailError: The robot cannot be opened, or the motor cannot be zeroed now.
     """
     robot = load_robot(find_robot(name))
-    with open_workbench(robot, live=live) as bench:
+    with open_workbench(robot, live=live, at=at) as bench:
         result = zero.set_zero(bench, joint, ask)
     if not result.was_set:
         return f"{joint}: {result.advice}"
