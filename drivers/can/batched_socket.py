@@ -17,7 +17,7 @@ from typing import Final
 
 from drivers.bus import Frame
 from drivers.can.error_frames import ErrorFrames
-from drivers.can.frame_layout import (
+from drivers.can.frame_bytes import (
     BIT_RATE_SWITCH,
     CLASSIC,
     CLASSIC_MAXIMUM,

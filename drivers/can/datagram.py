@@ -30,7 +30,8 @@ from can.typechecking import CanFilters
 
 from drivers.can.batched_can import FULL, Submission
 from drivers.can.batched_socket import TIMESTAMP_NS, SendBatch
-from drivers.can.frame_layout import FLEXIBLE, pack_message, unpack_message
+from drivers.can.frame_bytes import FLEXIBLE
+from drivers.can.frame_layout import pack_message, unpack_message
 
 SUFFIX: Final = ".can"
 """Ends the name of every participant's socket. Other entries of the folder are left alone."""

@@ -11,7 +11,7 @@ import struct
 import sys
 from typing import Final
 
-from drivers.can.frame_layout import FLEXIBLE
+from drivers.can.frame_bytes import FLEXIBLE
 
 SLOTS: Final = 64
 """Frames per system call: more than a bus of 1 Mbit/s brings in two cycles of 2 ms."""

@@ -6,7 +6,7 @@ import socket
 import struct
 
 from drivers.bus import Frame
-from drivers.can import frame_layout
+from drivers.can import frame_bytes, frame_layout
 from drivers.can.batched_socket import TIMESTAMP_NS, ReceiveBatch
 from drivers.can.error_frames import ErrorFrames, error_names
 from drivers.can.slots import is_available
@@ -118,7 +118,7 @@ def sockets() -> list[Target]:
             "SocketCAN frame layout",
             source,
             lambda: DecoderSubject(round_trip, is_message),
-            (frame_layout.unpack_message, frame_layout.unpack),
+            (frame_layout.unpack_message, frame_bytes.unpack),
         ),
         Target(
             "SocketCAN error frame",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from drivers.bus import Frame
 from drivers.can.batched_socket import TIMESTAMP_NS, ReceiveBatch, SendBatch
 from drivers.can.error_frames import ErrorFrames
-from drivers.can.frame_layout import FD_LENGTHS, unpack_message
+from drivers.can.frame_bytes import FD_LENGTHS
+from drivers.can.frame_layout import unpack_message
 from drivers.can.slots import SLOTS, is_available
 
 Pair = tuple[socket.socket, socket.socket]

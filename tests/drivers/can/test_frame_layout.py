@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.can.frame_layout import FD_LENGTHS, pack_message, unpack_message
+from drivers.can.frame_bytes import FD_LENGTHS
+from drivers.can.frame_layout import pack_message, unpack_message
 
 
 def same(one: can.Message, other: can.Message | None) -> bool:
