@@ -55,7 +55,7 @@ def probe_motor(probed: Probed, timeout_s: float, now_s: float) -> Generator[Non
         # A watchdog that has expired takes nothing but this.
         now_s = yield from write(probed, t.BUS_WATCHDOG, 0, now_s)
         now_s = yield from _count_answers(probed, now_s)
-        now_s, is_known = yield from _identify(probed, now_s)
+        now_s, is_known = yield from identify(probed, now_s)
         if is_known:
             problems += (change.describe() for change in probed.changes)
             now_s = yield from _set_list(probed, now_s)
@@ -102,7 +102,7 @@ def _count_answers(probed: Probed, now_s: float) -> Waiting:
     return now_s
 
 
-def _identify(probed: Probed, now_s: float) -> Generator[None, float, tuple[float, bool]]:
+def identify(probed: Probed, now_s: float) -> Generator[None, float, tuple[float, bool]]:
     """Read what is stored; returns whether it is the model that the robot file says."""
     garbled = probed.line.line.garbled
     reads = [*_READS]
@@ -215,10 +215,12 @@ def _judge_state(probed: Probed, now_s: float) -> Waiting:
 def _set_timeout(probed: Probed, timeout_s: float, now_s: float) -> Waiting:
     """Set the bus watchdog and read it back: it is what stops the servo when this computer dies."""
     problems, facts = probed.problems, probed.facts
-    # Left at less than the limit by another program, it would hold the torque down.
-    now_s, pwm = yield from write_register(probed, t.GOAL_PWM, probed.found[t.PWM_LIMIT], now_s)
-    if pwm != probed.found[t.PWM_LIMIT]:
-        problems.append(f"goal PWM reads back {pwm} after setting {probed.found[t.PWM_LIMIT]}")
+    # Left at less than the limit by another program, it would hold the torque down. A limit that cannot be (two bytes
+    # hold more than a goal) has been named, and must not reach the wire.
+    goal = min(probed.found[t.PWM_LIMIT], t.PWM_FULL)
+    now_s, pwm = yield from write_register(probed, t.GOAL_PWM, goal, now_s)
+    if pwm != goal:
+        problems.append(f"goal PWM reads back {pwm} after setting {goal}")
     firmware, oldest = probed.found[t.FIRMWARE_VERSION], probed.servo.watchdog_firmware
     if firmware < oldest:
         # It would expire, take no more goals, and turn on.

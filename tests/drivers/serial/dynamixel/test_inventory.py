@@ -70,6 +70,7 @@ def test_a_servo_that_answers_little_is_made_to_answer(rig: Rig, level: int) -> 
         (t.SECONDARY_ID, 7, "register 12 (SECONDARY_ID) is 7 and must be 255"),
         (t.CURRENT_LIMIT, 1002, "register 38 (CURRENT_LIMIT) is 1002 and must be 1003"),
         (t.PWM_LIMIT, 800, "register 36 (PWM_LIMIT) is 800 and must be 885"),
+        (t.PWM_LIMIT, 47733, "register 36 (PWM_LIMIT) is 47733 and must be 885"),
         (t.STARTUP_CONFIGURATION, 1, "register 60 (STARTUP_CONFIGURATION) is 1 and must be 0"),
         (t.SHUTDOWN, 0b1_0000, "register 63 (SHUTDOWN) is 16 and must be 52"),
     ],
