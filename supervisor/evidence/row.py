@@ -14,7 +14,6 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.guard import GuardBoard, GuardRow
@@ -159,7 +158,7 @@ class RowPacker:
 
     Args:
         layout: Of the rows.
-        memory: Where rows go, a whole number of them after `start`; must stay writable.
+        memory: Where rows go, after `start`; must stay writable.
         start: Offset of the first row, a multiple of 8.
         stride: From one row to the next, a multiple of 8; 0 for rows without gaps.
 
@@ -182,11 +181,12 @@ class RowPacker:
     def __init__(self, layout: RecordLayout, memory: bytearray | memoryview, start: int = 0, stride: int = 0) -> None:
         self._memory, self._start = memory, start
         self._stride = stride or layout.row_bytes
-        self.rows = (len(memory) - start) // self._stride
-        block = np.frombuffer(memory, dtype=np.float64, count=self.rows * self._stride // 8, offset=start)
-        table: NDArray[np.float64] = block.reshape(self.rows, self._stride // 8)
-        first = layout.values_offset // 8
-        self._values = tuple(table[i, first : first + layout.value_count] for i in range(self.rows))
+        # The last row need not be followed by a gap.
+        self.rows = (len(memory) - start + self._stride - layout.row_bytes) // self._stride
+        self._values: tuple[Vector, ...] = tuple(
+            np.frombuffer(memory, np.float64, layout.value_count, start + i * self._stride + layout.values_offset)
+            for i in range(self.rows)
+        )
         count = len(layout.guards)
         self._pack_into = struct.Struct(f"<ddddIIIBBBBB{2 * count}d{count}h{count}B{count}B").pack_into
         self._missing = np.full(len(layout.joints), np.nan)

@@ -126,7 +126,7 @@ class RingRecorder:
                 proposed_position_rad=proposed_position_rad,
                 cycle_us=cycle_us,
             )
-        except (struct.error, ValueError, TypeError):
+        except (struct.error, ValueError, TypeError, IndexError):
             self.lost_cycles += 1
             return
         ring.publish()

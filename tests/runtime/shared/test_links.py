@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers.robot_io import RobotIO
+from drivers.sim.world import SimulatedWorld
 from supervisor.core.exchange import MissionOutput
 from supervisor.core.levels import OperatorAction
 from supervisor.core.robot_file import load_robot
@@ -20,6 +22,7 @@ from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
 from supervisor.runtime.shared.links import RECORDER_SILENT_S, ControlLink, MissionLink, RingRecorder
 from supervisor.runtime.shared.memory import Health, RunMemory
+from supervisor.safety.core import SafetyCore
 from tests.cli.test_commands import QUICK_MISSION
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +34,18 @@ def memory(tmp_path: Path):
     made = RunMemory(tmp_path, PUP.config, PUP.safety, create=True)
     yield made
     made.close()
+
+
+@pytest.fixture
+def one_cycle() -> tuple[Any, ...]:
+    """What one control cycle of the demo robot leaves."""
+    world = SimulatedWorld(PUP)
+    port = RobotIO(PUP.config, world, world)
+    core = SafetyCore(PUP.config, PUP.safety)
+    inputs = core.inputs()
+    inputs.state = port.read(0.0)
+    decision = core.step(inputs, (), None, 0.0)
+    return inputs.state, decision.board, decision.actuation, decision.arming
 
 
 class SharedLink:
@@ -93,6 +108,16 @@ def test_a_mission_over_shared_memory_is_the_same_mission(tmp_path: Path, monkey
 def _events(folder: Path) -> list[tuple[str, str]]:
     lines = (folder / "events.jsonl").read_text().splitlines()
     return [(event["kind"], event["text"]) for event in map(json.loads, lines) if event["kind"] != "start"]
+
+
+def test_every_place_of_the_ring_takes_a_cycle(memory: RunMemory, one_cycle: Any) -> None:
+    recorder = RingRecorder(memory)
+    for _ in range(memory.rows.places + 1):
+        recorder.append(*one_cycle)
+    assert recorder.lost_cycles == 0
+    assert memory.rows.written == memory.rows.places + 1
+    rows = [memory.rows.row(number) for number in range(2, memory.rows.written + 1)]
+    assert len(set(rows)) == 1
 
 
 def test_presses_arrive_once_and_in_order(memory: RunMemory) -> None:
