@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
-from supervisor.core.shared.segment import create_folder, remove_folder
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
 from supervisor.runtime.interrupts import Interrupts
@@ -49,6 +48,7 @@ class Ended:
         last: The last snapshot.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke, "" when nothing did.
+        refusal: Why nothing could begin, "" when it could.
         now_s: When it ended.
     """
 
@@ -57,6 +57,7 @@ class Ended:
     last: Snapshot | None = None
     was_interrupted: bool = False
     failure: str = ""
+    refusal: str = ""
     now_s: float = 0.0
 
 
@@ -69,6 +70,7 @@ class Launcher:
         progress: Where a person looks.
         interrupts: Ctrl-C and SIGTERM.
         mission_limit_s: The mission's own limit.
+        others: Processes that run already, and are watched too.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Launcher:
         progress: Progress,
         interrupts: Interrupts,
         mission_limit_s: float,
+        others: Mapping[str, Child],
     ) -> None:
         self._shared, self._mission_setup = shared, mission
         self._progress, self._interrupts = progress, interrupts
@@ -85,6 +88,7 @@ class Launcher:
         self._memory = RunMemory(shared.memory, shared.robot, shared.safety, create=True)
         self._reader = SnapshotReader(self._memory, shared.robot)
         self._desk = Desk(self._memory)
+        self._others = others
         self._children: dict[str, Child] = {}
         self._lost: dict[str, int] = {}
         self._asked_to_end = 0
@@ -116,8 +120,7 @@ class Launcher:
         ):
             self._children[name] = Child(name, module + name, setup, on_message=self._on_message)
         for name, child in self._children.items():
-            child.wait_ready(READY_S)
-            self._sign(0)
+            child.wait_ready(READY_S, lambda: self._sign(0))
             for line in child.lines:
                 self._note(f"{name}: {line}")
 
@@ -165,7 +168,7 @@ class Launcher:
 
     def _look_after_children(self, ended: Ended, now_s: float) -> None:
         """Say at once which process is gone; what that means for the robot is decided by the guards."""
-        for name, child in self._children.items():
+        for name, child in {**self._children, **self._others}.items():
             code = child.exit_code
             if code is None or name in self._lost:
                 continue
@@ -239,16 +242,3 @@ _CONSEQUENCE: Final[Mapping[str, str]] = {
     "plant": "the simulated robot is gone",
 }
 """What follows from the loss of each process."""
-
-
-def shared_memory(shared: Shared) -> tuple[Shared, Callable[[], None]]:
-    """Give a run its folder of shared memory.
-
-    Returns:
-        The same with the folder, and what removes it.
-
-    Raises:
-        LinkError: It cannot be made.
-    """
-    folder = create_folder()
-    return replace(shared, memory=folder), lambda: remove_folder(folder)

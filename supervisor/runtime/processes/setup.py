@@ -10,16 +10,20 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
+
+POLL_S: Final = 0.02
+"""How often somebody who waits for a process does something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +118,21 @@ class Child:
         """How it ended, None while it runs; negative for a signal."""
         return self._process.poll()
 
-    def wait_ready(self, timeout_s: float) -> None:
+    def wait_ready(self, timeout_s: float, meanwhile: Callable[[], None] | None = None) -> None:
         """Wait until it works.
+
+        Args:
+            timeout_s: At most so long.
+            meanwhile: Called again and again.
 
         Raises:
             RefusedError: It does not, and why.
         """
-        if self._is_ready.wait(timeout_s) and self._is_well:
+        deadline_s = time.monotonic() + timeout_s
+        while not self._is_ready.wait(POLL_S) and time.monotonic() < deadline_s:
+            if meanwhile is not None:
+                meanwhile()
+        if self._is_well:
             return
         reason = "; ".join(self.lines) or f"not ready after {timeout_s:g} s"
         raise RefusedError([f"the {self.name} process could not start: {reason}"])

@@ -1,0 +1,92 @@
+"""A whole run in real time: its processes are started, watched and ended, and what they leave is put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from supervisor.core.errors import HandrailError
+from supervisor.core.shared.segment import create_folder, remove_folder
+from supervisor.evidence.run_folder import RunFolder
+from supervisor.runtime.closing import Closing, MissionPart
+from supervisor.runtime.interrupts import Interrupts
+from supervisor.runtime.options import RunOptions
+from supervisor.runtime.preparation import Prepared
+from supervisor.runtime.processes.launcher import READY_S, Ended, Launcher
+from supervisor.runtime.processes.mission import MissionSetup
+from supervisor.runtime.processes.plant import PlantSetup
+from supervisor.runtime.processes.setup import Child, Shared
+from supervisor.runtime.progress import Progress
+from supervisor.runtime.served_robot import served_config
+from trees.values import MissionResult
+
+
+def run_in_processes(
+    options: RunOptions,
+    prepared: Prepared,
+    folder: RunFolder,
+    tick_cycles: int,
+    progress: Progress,
+    interrupts: Interrupts,
+) -> Closing:
+    """Run a mission to its end, in processes of their own.
+
+    Args:
+        options: What was asked for.
+        prepared: What was read.
+        folder: The run's folder; its log is begun and closed.
+        tick_cycles: Control cycles per mission tick.
+        progress: Where to show how it goes.
+        interrupts: Ctrl-C and SIGTERM.
+    """
+    memory = create_folder()
+    try:
+        ended = _run(options, prepared, folder, tick_cycles, progress, interrupts, memory)
+    except HandrailError as error:
+        # A process that could not start: nothing was energised.
+        progress.message(0.0, str(error))
+        ended = Ended(mission=MissionPart(result=MissionResult.REFUSED), refusal=str(error))
+    finally:
+        remove_folder(memory)
+    return Closing(
+        options=options,
+        prepared=prepared,
+        folder=folder,
+        control=ended.control,
+        mission=ended.mission,
+        last=ended.last,
+        was_interrupted=ended.was_interrupted,
+        failure=ended.failure,
+    )
+
+
+def _run(
+    options: RunOptions,
+    prepared: Prepared,
+    folder: RunFolder,
+    tick_cycles: int,
+    progress: Progress,
+    interrupts: Interrupts,
+    memory: Path,
+) -> Ended:
+    robot, safety = prepared.robot.config, prepared.robot.safety
+    plant = Child(
+        "plant",
+        "supervisor.runtime.processes.plant",
+        PlantSetup(prepared.robot, memory / "plant", options.seed, prepared.faults),
+    )
+    try:
+        plant.wait_ready(READY_S)
+        shared = Shared(served_config(robot, memory / "plant"), safety, memory, folder.path, memory / "plant")
+        mission = MissionSetup(
+            shared,
+            options.robot,
+            options.policy,
+            options.mission,
+            tick_cycles * robot.control_period_s,
+            has_stand_in=True,
+        )
+        launcher = Launcher(shared, mission, progress, interrupts, prepared.mission.timeout_s, others={"plant": plant})
+        return launcher.run()
+    finally:
+        plant.end()
+        plant.wait(READY_S)
