@@ -202,7 +202,37 @@ def validate_document(document: Document, kind: type[T]) -> T:
         return TypeAdapter(kind).validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        raise ConfigError([_problem_of(detail, document) for detail in details]) from None
+        raise ConfigError([_problem_of(detail, document) for detail in _of_one_kind(details, document)]) from None
+
+
+def _of_one_kind(details: list[ErrorDetails], document: Document) -> list[ErrorDetails]:
+    """Only what speaks against the kind that a mapping says it is, where its kind decides what belongs in it.
+
+    pydantic tells what speaks against each kind; of those that are not meant, nobody wants to hear.
+    """
+    # Where it tried several kinds, it puts a marker of its own into the location, which is no key of the file.
+    strangers = {
+        detail["loc"][:-1]: detail
+        for detail in details
+        if detail["loc"][-1:] == ("kind",)
+        and detail["type"] in ("literal_error", "missing")
+        and len(_path_in(document.value, detail["loc"])) < len(detail["loc"])
+    }
+
+    def stranger(detail: ErrorDetails) -> tuple[int | str, ...] | None:
+        return next((one for one in strangers if detail["loc"][: len(one)] == one), None)
+
+    meant = [detail for detail in details if stranger(detail) is None]
+    unknown: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for one, detail in strangers.items():
+        parent = one[:-1]
+        if not any(other["loc"][: len(parent)] == parent for other in meant):
+            unknown.setdefault(parent, []).append(detail)
+    kinds = [
+        {**tries[0], "msg": ", ".join(one["msg"].removeprefix("Input should be ") for one in tries)}
+        for tries in unknown.values()
+    ]
+    return [*meant, *cast("list[ErrorDetails]", kinds)]
 
 
 def _problem_of(detail: ErrorDetails, document: Document) -> Problem:

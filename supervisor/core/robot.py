@@ -28,6 +28,7 @@ estimator: simulation           # or none
 rest_support: ground            # gantry for a robot that cannot lie down by itself
 simulation: {base_body: trunk, imu_site: imu, …}
 realtime: {fifo_priority: 60, lock_memory: true, guardian_window_s: 0.02}   # these are the defaults
+operator: {deadman: none}       # and emergency_stop: how people reach it; see robot_inputs
 ```
 """
 
@@ -38,6 +39,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from supervisor.core.joints import JointOrder, Vector, frozen_vector
+from supervisor.core.robot_inputs import EmergencyStopConfig, OperatorConfig
 
 _STRICT: dict[str, object] = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -281,6 +283,8 @@ class RobotConfig:
     independent_cut_off: str = ""
     simulation: SimulationConfig | None = None
     realtime: RealtimeConfig = field(default_factory=RealtimeConfig)
+    operator: OperatorConfig = field(default_factory=OperatorConfig)
+    emergency_stop: EmergencyStopConfig | None = None
     order: JointOrder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,16 @@ from pathlib import Path
 from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.loading import Document, KeyPath, read_document, validate_document
 from supervisor.core.robot import CanBusConfig, RobotConfig, SerialBusConfig
+from supervisor.core.robot_inputs import CanFrameStopConfig, SerialLineStopConfig
 from supervisor.core.safety import SafetyConfig
 
 HIGHEST_PRIORITY = 98
 """99 is the kernel's own: its watchdogs and migration must come before us."""
+
+LONGEST_STOP_AGE_S = 0.5
+"""A stop button that may be silent for longer stops nobody in time."""
+
+_BUTTON = re.compile(r"(BTN|KEY)_[A-Z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +134,70 @@ def robot_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
     for name, bus in robot.buses.items():
         if isinstance(bus, CanBusConfig) and bus.data_bitrate_bps and not bus.fd:
             yield wrong(("buses", name, "data_bitrate_bps"), bus.data_bitrate_bps, "0, or fd: true")
+    yield from _operator_problems(robot, document)
+    yield from _emergency_stop_problems(robot, document)
     used = {joint.motor.bus for joint in robot.joints.values()} | {robot.imu.bus}
+    if isinstance(robot.emergency_stop, CanFrameStopConfig):
+        used.add(robot.emergency_stop.bus)
     for name in robot.buses:
         if name not in used:
             yield wrong(("buses", name), "a bus that nothing is wired to", "remove it, or wire something to it")
+
+
+def _operator_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
+    operator, gamepad = robot.operator, robot.operator.gamepad
+    if gamepad is None:
+        if operator.deadman == "gamepad":
+            yield document.problem(("operator", "deadman"), "gamepad", "a gamepad block beside it, or another deadman")
+        return
+    here: KeyPath = ("operator", "gamepad")
+    if not gamepad.device.startswith("/"):
+        yield document.problem((*here, "device"), gamepad.device, "the path of an event device, /dev/input/by-id/...")
+    required = ("stop", "deadman") if operator.deadman == "gamepad" else ("stop",)
+    for use in required:
+        if use not in gamepad.buttons:
+            yield document.problem((*here, "buttons"), f"no button for {use}", f"a button for {' and '.join(required)}")
+    if "deadman" in gamepad.buttons and operator.deadman != "gamepad":
+        yield document.problem((*here, "buttons", "deadman"), "a deadman that nobody asks for", "deadman: gamepad")
+    seen: dict[str, str] = {}
+    for use, button in gamepad.buttons.items():
+        if not _BUTTON.fullmatch(button):
+            yield document.problem((*here, "buttons", use), button, "the kernel's name of a button, as BTN_EAST")
+        elif button in seen:
+            yield document.problem((*here, "buttons", use), button, f"a button of its own; {seen[button]} has it")
+        seen[button] = use
+
+
+def _emergency_stop_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:
+    stop = robot.emergency_stop
+
+    def wrong(key: str, found: object, allowed: str) -> Problem:
+        return document.problem(("emergency_stop", key), str(found), allowed)
+
+    if isinstance(stop, SerialLineStopConfig):
+        for name, bus in robot.buses.items():
+            if isinstance(bus, SerialBusConfig) and bus.port == stop.port:
+                yield wrong("port", stop.port, f"a port of its own; {name} has it")
+    elif isinstance(stop, CanFrameStopConfig):
+        if not isinstance(robot.buses.get(stop.bus), CanBusConfig):
+            yield wrong("bus", stop.bus, f"a CAN bus of this file: {_names(robot, 'can')}")
+        highest = (1 << (29 if stop.is_extended else 11)) - 1
+        if not 0 <= stop.id <= highest:
+            yield wrong("id", stop.id, f"0 to {highest}")
+        for joint in robot.joints.values():
+            motor = joint.motor
+            if motor.bus == stop.bus and not stop.is_extended and stop.id in (motor.id, motor.feedback_id):
+                yield wrong("id", stop.id, "an identifier that no motor has")
+        if not 1 <= len(stop.mask) <= 8 or not all(0 <= value <= 255 for value in stop.mask):
+            yield wrong("mask", list(stop.mask), "1 to 8 bytes")
+        elif len(stop.mask) != len(stop.released):
+            yield wrong("released", list(stop.released), f"{len(stop.mask)} bytes, as in mask")
+        elif not any(stop.mask):
+            yield wrong("mask", list(stop.mask), "a bit that tells the button's state")
+        elif any(released & ~mask for mask, released in zip(stop.mask, stop.released, strict=True)):
+            yield wrong("released", list(stop.released), "no bit outside mask: the button would always be pressed")
+        if not 0.0 < stop.max_age_s <= LONGEST_STOP_AGE_S:
+            yield wrong("max_age_s", stop.max_age_s, f"above 0, at most {LONGEST_STOP_AGE_S:g}")
 
 
 def safety_problems(safety: SafetyConfig, document: Document) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import Level
 from supervisor.core.robot_file import Robot, load_robot
+from supervisor.core.robot_inputs import CanFrameStopConfig, GpioStopConfig, SerialLineStopConfig
 from supervisor.core.safety import SafetyConfig
 
 ROBOT = """\
@@ -221,6 +222,86 @@ def test_a_robot_file_with_wrong_keys_or_types_is_refused(load: Load, old: str, 
     assert ROBOT.count(old) == 1
     problems = problems_of(load, robot=ROBOT.replace(old, new))
     assert any(p.key.startswith(key) for p in problems), problems
+
+
+OPERATOR = (
+    "operator:\n  deadman: gamepad\n  gamepad: {device: /dev/input/pad, buttons: {deadman: BTN_TL, stop: BTN_EAST}}\n"
+)
+LINE = "emergency_stop: {kind: serial_line, port: /dev/ttyS0, line: cts, pressed_is: low}\n"
+CAN = "emergency_stop: {kind: can_frame, bus: can0, id: 0x701, mask: [0x81], released: [0x80], max_age_s: 0.1}\n"
+GPIO = "emergency_stop: {kind: gpio, chip: /dev/gpiochip0, line: ESTOP, pressed_is: high, bias: pull_up}\n"
+
+
+def test_inputs_are_read(load: Load) -> None:
+    config = load(ROBOT + OPERATOR + CAN, SAFETY).config
+    assert config.operator.gamepad is not None
+    assert dict(config.operator.gamepad.buttons) == {"deadman": "BTN_TL", "stop": "BTN_EAST"}
+    assert isinstance(config.emergency_stop, CanFrameStopConfig)
+    assert (config.emergency_stop.id, config.emergency_stop.mask) == (0x701, (0x81,))
+    assert isinstance(load(ROBOT + LINE, SAFETY).config.emergency_stop, SerialLineStopConfig)
+    assert isinstance(load(ROBOT + GPIO, SAFETY).config.emergency_stop, GpioStopConfig)
+
+
+def test_without_inputs_there_is_no_deadman_and_no_stop_button(load: Load) -> None:
+    config = load(ROBOT, SAFETY).config
+    assert (config.operator.deadman, config.operator.gamepad, config.emergency_stop) == ("none", None, None)
+
+
+def test_a_bus_that_only_the_stop_button_is_on_is_used(load: Load) -> None:
+    bus = "  can1: {kind: can, interface: socketcan, channel: can1, bitrate_bps: 1}\n  imu0: {"
+    config = load(ROBOT.replace("  imu0: {", bus) + CAN.replace("can0", "can1"), SAFETY).config
+    assert config.emergency_stop.bus == "can1"
+
+
+@pytest.mark.parametrize(
+    ("block", "old", "new", "key", "allowed"),
+    [
+        (OPERATOR, "gamepad: {device: /dev/input/pad, ", "# ", "operator.deadman", "a gamepad block"),
+        (OPERATOR, "/dev/input/pad", "pad", "operator.gamepad.device", "/dev/input/by-id/"),
+        (OPERATOR, ", stop: BTN_EAST", "", "operator.gamepad.buttons", "a button for stop and deadman"),
+        (OPERATOR, "deadman: BTN_TL, ", "", "operator.gamepad.buttons", "a button for stop and deadman"),
+        (OPERATOR, "BTN_EAST", "B", "operator.gamepad.buttons.stop", "BTN_EAST"),
+        (OPERATOR, "BTN_EAST", "BTN_TL", "operator.gamepad.buttons.stop", "deadman has it"),
+        (OPERATOR, "deadman: gamepad", "deadman: none", "operator.gamepad.buttons.deadman", "deadman: gamepad"),
+        (OPERATOR, "stop:", "jump:", "operator.gamepad.buttons.jump", "'deadman', 'stop'"),
+        (OPERATOR, "deadman: gamepad", "deadman: yes", "operator.deadman", "'none', 'terminal' or 'gamepad'"),
+        (LINE, "/dev/ttyS0", "/dev/ttyUSB0", "emergency_stop.port", "imu0 has it"),
+        (LINE, "cts", "rts", "emergency_stop.line", "'cts', 'dsr'"),
+        (LINE, "pressed_is: low", "pressed_is: down", "emergency_stop.pressed_is", "'low' or 'high'"),
+        (LINE, "serial_line", "serial", "emergency_stop.kind", "'serial_line', 'can_frame', 'gpio'"),
+        (CAN, "can0", "imu0", "emergency_stop.bus", "a CAN bus of this file: can0"),
+        (CAN, "can0", "can9", "emergency_stop.bus", "a CAN bus of this file: can0"),
+        (CAN, "0x701", "0x800", "emergency_stop.id", "0 to 2047"),
+        (CAN, "0x701", "-1", "emergency_stop.id", "0 to 2047"),
+        (CAN, "0x701", "18", "emergency_stop.id", "no motor has"),
+        (CAN, "mask: [0x81]", "mask: []", "emergency_stop.mask", "1 to 8 bytes"),
+        (CAN, "mask: [0x81]", "mask: [256]", "emergency_stop.mask", "1 to 8 bytes"),
+        (CAN, "mask: [0x81]", "mask: [0x81, 0]", "emergency_stop.released", "2 bytes"),
+        (CAN, "mask: [0x81], released: [0x80]", "mask: [0], released: [0]", "emergency_stop.mask", "a bit"),
+        (CAN, "mask: [0x81]", "mask: [0x01]", "emergency_stop.released", "no bit outside mask"),
+        (CAN, "max_age_s: 0.1", "max_age_s: 0.0", "emergency_stop.max_age_s", "at most 0.5"),
+        (CAN, "max_age_s: 0.1", "max_age_s: 0.6", "emergency_stop.max_age_s", "at most 0.5"),
+        (GPIO, "pull_up", "up", "emergency_stop.bias", "'pull_up'"),
+        (GPIO, "line: ESTOP, ", "", "emergency_stop.line", "required"),
+    ],
+)
+def test_inputs_that_contradict_themselves_are_refused(
+    load: Load, block: str, old: str, new: str, key: str, allowed: str
+) -> None:
+    bad = ROBOT + block.replace(old, new)
+    assert bad != ROBOT + block
+    problems = problems_of(load, robot=bad)
+    assert [p.key for p in problems] == [key], problems
+    assert allowed in problems[0].allowed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [("kind: can,", "kind: cab,", "buses.can0.kind"), ("kind: can,", "", "buses.can0.kind"),
+     ("channel: can0, ", "", "buses.can0.channel")],
+)  # fmt: skip
+def test_only_what_speaks_against_the_kind_that_is_meant_is_told(load: Load, old: str, new: str, key: str) -> None:
+    assert [p.key for p in problems_of(load, robot=ROBOT.replace(old, new, 1))] == [key]
 
 
 def test_a_robot_without_joints_is_refused(load: Load) -> None:
