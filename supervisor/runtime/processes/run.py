@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from supervisor.core.errors import HandrailError
 from supervisor.core.shared.segment import create_folder, remove_folder
@@ -18,6 +19,9 @@ from supervisor.runtime.processes.setup import Child, Shared
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.served_robot import served_config
 from trees.values import MissionResult
+
+BELOW_CONTROL: Final = 10
+"""How far the plant's priority is below that of control: the physics of a real robot does not wait for a processor."""
 
 
 def run_in_processes(
@@ -72,7 +76,14 @@ def _run(
     plant = Child(
         "plant",
         "supervisor.runtime.processes.plant",
-        PlantSetup(prepared.robot, memory / "plant", options.seed, prepared.faults),
+        PlantSetup(
+            prepared.robot,
+            memory / "plant",
+            options.seed,
+            prepared.faults,
+            options.variation,
+            fifo_priority=max(robot.realtime.fifo_priority - BELOW_CONTROL, 0),
+        ),
     )
     try:
         plant.wait_ready(READY_S)

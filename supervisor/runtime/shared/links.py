@@ -39,7 +39,16 @@ class ControlLink:
         memory: The run's shared memory.
     """
 
-    __slots__ = ("_buses", "_memory", "_output", "_output_number", "_own_presses", "_words")
+    __slots__ = (
+        "_buses",
+        "_drills",
+        "_inventories",
+        "_memory",
+        "_output",
+        "_output_number",
+        "_own_presses",
+        "_words",
+    )
 
     def __init__(self, memory: RunMemory) -> None:
         self._memory = memory
@@ -47,6 +56,7 @@ class ControlLink:
         self._output: MissionOutput | None = None
         self._output_number = 0
         self._words: tuple[object, ...] = ()
+        self._inventories = self._drills = 0
         self._buses: object = None
 
     def post_snapshot(self, snapshot: Snapshot) -> None:
@@ -54,8 +64,10 @@ class ControlLink:
         # Each is an object of its own for as long as it stays the same.
         words = (snapshot.refusals, snapshot.stop, snapshot.inventory, snapshot.drill)
         if not self._words or any(new is not old for new, old in zip(words, self._words, strict=True)):
+            self._inventories += not self._words or snapshot.inventory is not self._words[2]
+            self._drills += not self._words or snapshot.drill is not self._words[3]
             self._words = words
-            self._memory.texts.write(encode_texts(snapshot))
+            self._memory.texts.write(encode_texts(snapshot, self._inventories, self._drills))
         if snapshot.buses is not self._buses:
             self._buses = snapshot.buses
             self._memory.counters.write(encode_counters(snapshot.gate, snapshot.buses))
@@ -177,7 +189,7 @@ class SnapshotReader:
         slot = self._memory.texts
         if slot.number != self._texts_number:
             found = slot.read()
-            decoded = None if found is None else decode_texts(found[1])
+            decoded = None if found is None else decode_texts(found[1], self._texts)
             if found is not None and decoded is not None:
                 self._texts_number, self._texts = found[0], decoded
         return self._texts

@@ -177,8 +177,14 @@ class OutputCodec:
         )
 
 
-def encode_texts(snapshot: Snapshot) -> bytes:
-    """What of a snapshot is words, and changes seldom: JSON."""
+def encode_texts(snapshot: Snapshot, inventory_number: int = 0, drill_number: int = 0) -> bytes:
+    """What of a snapshot is words, and changes seldom: JSON.
+
+    Args:
+        snapshot: The snapshot.
+        inventory_number: Counts inventories: one that says the same as the last is another one still.
+        drill_number: The same for drills.
+    """
     stop, drill = snapshot.stop, snapshot.drill
     content = {
         "board": [[reading.id, reading.unit, int(reading.level)] for reading in snapshot.board.readings],
@@ -186,6 +192,7 @@ def encode_texts(snapshot: Snapshot) -> bytes:
         "stop": None if stop is None else asdict(stop),
         "inventory": [{**asdict(report), "facts": dict(report.facts)} for report in snapshot.inventory],
         "drill": None if drill is None else asdict(drill),
+        "numbers": [inventory_number, drill_number],
     }
     return json.dumps(content, separators=(",", ":"), default=int).encode()
 
@@ -193,32 +200,53 @@ def encode_texts(snapshot: Snapshot) -> bytes:
 class Texts:
     """The words of a snapshot, decoded.
 
+    Args:
+        content: As decoded from JSON.
+        last: The words before: an inventory or a drill that is the same one is the same object.
+
     Attributes:
         board: Id, unit and level of each guard, in the order of the rows.
         refusals, stop, inventory, drill: As in `Snapshot`.
+        numbers: Of the inventory and of the drill.
     """
 
-    __slots__ = ("board", "drill", "inventory", "refusals", "stop")
+    __slots__ = ("board", "drill", "inventory", "numbers", "refusals", "stop")
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], last: Texts | None = None) -> None:
         self.board = tuple((str(name), str(unit), Level(level)) for name, unit, level in content["board"])
         self.refusals: tuple[str, ...] = tuple(map(str, content["refusals"]))
         stop = content["stop"]
         self.stop = None if stop is None else _stop(stop)
-        self.inventory = tuple(
-            DeviceReport(r["name"], r["bus"], bool(r["answered"]), tuple(r["problems"]), dict(r["facts"]))
-            for r in content["inventory"]
-        )
-        drill = content["drill"]
-        self.drill = (
-            None if drill is None else DrillReport(drill["passed"], tuple(drill["problems"]), drill["off_after_s"])
-        )
+        inventory, drill = content["numbers"]
+        self.numbers = (int(inventory), int(drill))
+        old = (-1, -1) if last is None else last.numbers
+        self.inventory: tuple[DeviceReport, ...]
+        self.drill: DrillReport | None
+        if last is not None and self.numbers[0] == old[0]:
+            self.inventory = last.inventory
+        else:
+            self.inventory = tuple(
+                DeviceReport(r["name"], r["bus"], bool(r["answered"]), tuple(r["problems"]), dict(r["facts"]))
+                for r in content["inventory"]
+            )
+        if last is not None and self.numbers[1] == old[1]:
+            self.drill = last.drill
+        else:
+            found = content["drill"]
+            self.drill = (
+                None if found is None else DrillReport(found["passed"], tuple(found["problems"]), found["off_after_s"])
+            )
 
 
-def decode_texts(raw: bytes) -> Texts | None:
-    """The words of a snapshot out of bytes; None where they are none."""
+def decode_texts(raw: bytes, last: Texts | None = None) -> Texts | None:
+    """The words of a snapshot out of bytes; None where they are none.
+
+    Args:
+        raw: As `encode_texts` made them.
+        last: The words before.
+    """
     try:
-        return Texts(json.loads(raw))
+        return Texts(json.loads(raw), last)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

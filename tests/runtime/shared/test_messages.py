@@ -141,6 +141,21 @@ def test_the_words_of_a_snapshot_come_back_as_they_were() -> None:
     assert texts.board == tuple((r.id, r.unit, r.level) for r in SNAPSHOT.board)
 
 
+def test_an_inventory_and_a_drill_are_new_only_when_they_are() -> None:
+    first = decode_texts(encode_texts(SNAPSHOT, 1, 1))
+    again = decode_texts(encode_texts(replace(SNAPSHOT, refusals=()), 1, 1), first)
+    assert first is not None
+    assert again is not None
+    assert again.drill is first.drill
+    assert again.inventory is first.inventory
+    assert again.refusals == ()
+    repeated = decode_texts(encode_texts(SNAPSHOT, 2, 2), again)
+    assert repeated is not None
+    assert repeated.drill is not first.drill
+    assert repeated.inventory is not first.inventory
+    assert repeated.inventory == first.inventory
+
+
 @given(st.binary(max_size=200))
 def test_rubbish_is_no_words(raw: bytes) -> None:
     assert decode_texts(raw) is None
