@@ -164,7 +164,8 @@ flipped, bytes changed, put in and taken out, cut short, spliced, one after anot
 and other contents behind a right checksum. Streams are fed as they come, one unfinished packet into the next.
 For motors there is also everything that their simulated twins answer to an inventory and to commands.
 
-A row is of the day on which it was tried: new decoders and makes get theirs with `--missing`, `make fuzz` tries all anew.
+A row is of the day on which it was tried: new decoders and makes get theirs with `--missing`, `make fuzz` tries all
+anew.
 
 - **accepted**: replies, packets, samples and reports that were taken for good. What was accepted is judged by rules
   written apart from the codecs (`tests/fuzz`): identifiers, lengths and directions, and checksums bit by bit.
