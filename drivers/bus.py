@@ -96,6 +96,14 @@ class CanBus(Protocol):
         ...
 
 
+class FrameTaker(Protocol):
+    """Whoever wants some of the frames that a robot's CAN buses receive."""
+
+    def take(self, bus: str, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Remember what is meant for it, and return the rest. Never raises on bytes."""
+        ...
+
+
 class SerialPort(Protocol):
     """One open serial port. Nothing here blocks or raises once it is open.
 

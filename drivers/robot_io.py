@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, SerialPort
+from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, FrameTaker, SerialPort
 from drivers.devices import (
     FAULT,
     NO_TIMEOUT_PROBLEM,
@@ -21,7 +21,6 @@ from drivers.devices import (
     TORQUE,
     VELOCITY,
     Block,
-    CanMotorGroup,
     Codes,
     MotorGroup,
     Probe,
@@ -96,7 +95,7 @@ class RobotIO:
         self._is_ordered = slots == list(range(count))
         self._map = MotorMap([joint for _, joint in joints])
         self._groups: list[tuple[MotorGroup, slice, Block, Codes]] = []
-        self._readers: list[tuple[str, CanBus, list[CanMotorGroup]]] = []
+        self._readers: list[tuple[str, CanBus, list[FrameTaker]]] = []
         self._lines: list[SerialMotorGroup] = []
         start = 0
         for make, members in by_make.items():
@@ -113,7 +112,7 @@ class RobotIO:
         self._lines = [cast("SerialMotorGroup", g) for m, g in makes.items() if MOTOR_MAKES[m].bus_kind == "serial"]
         for name, bus in self._can.items():
             on_bus = dict.fromkeys(joint.motor.make for _, joint in joints if joint.motor.bus == name)
-            self._readers.append((name, bus, [cast("CanMotorGroup", makes[make]) for make in on_bus]))
+            self._readers.append((name, bus, [cast("FrameTaker", makes[make]) for make in on_bus]))
         self._group_of_slot = [group for group, _, values, _ in self._groups for _ in range(values.shape[1])]
 
     @property
@@ -129,12 +128,12 @@ class RobotIO:
 
     def read(self, now_s: float) -> RobotState:
         """Drain every bus, decode, and return what is known at `now_s`. Never raises on bytes."""
-        for name, bus, groups in self._readers:
+        for name, bus, takers in self._readers:
             frames = bus.receive(now_s)
             if frames:
                 rest = frames
-                for group in groups:
-                    rest = group.take(name, rest)
+                for taker in takers:
+                    rest = taker.take(name, rest)
                 bus.counters.dropped += len(rest)
         for line in self._lines:
             line.receive(now_s)
@@ -178,6 +177,14 @@ class RobotIO:
             command = self._values  # not looked at; any block of the right shape will do
         for group, span, _, _ in self._groups:
             group.write(drive, command[:, span])
+
+    def listen(self, bus: str, taker: FrameTaker) -> None:
+        """Hand what no motor has taken of a CAN bus's frames to `taker` too, in every `read` from now on.
+
+        Raises:
+            KeyError: No such CAN bus.
+        """
+        {name: takers for name, _, takers in self._readers}[bus].append(taker)
 
     def inventory(self, now_s: float) -> Generator[None, float, tuple[DeviceReport, ...]]:
         """Probe and configure every device, all buses side by side.
