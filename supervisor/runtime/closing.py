@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import py_trees
@@ -163,7 +163,11 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
         seed=closing.options.seed,
         hashes=closing.folder.hashes,
         timing=Timing(
-            prepared.robot.config.control_hz, control.cycle_us, control.overruns, mission.policy_us, mission.tree_us
+            prepared.robot.config.control_hz,
+            control.cycle_us,
+            control.overruns,
+            mission.policy_us,
+            mission.tree_us,
         ),
         stages=mission.stages,
         stop=stop,
@@ -177,6 +181,15 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
         log.append(EventKind.NOTE, now_s, f"diagnosis: {found.symptom}: {found.cause}; {found.remedy}")
     if failure:
         log.append(EventKind.NOTE, now_s, f"failure: {failure}")
+    if control.wake_us.max:
+        late = control.wake_us
+        log.append(
+            EventKind.NOTE,
+            now_s,
+            f"cycles began {late.p50:g} us late in the middle, {late.p99:g} at p99, {late.p999:g} at p99.9, {late.max:g} at "
+            f"most; {control.missed} of {control.cycles + control.missed} periods were missed",
+            {"wake_us": asdict(late), "missed": control.missed, "cycles": control.cycles},
+        )
     log.append(EventKind.END, now_s, outcome, {"exit_code": document["exit_code"]})
     log.close()
     write_summary(closing.folder.summary, document)
