@@ -93,9 +93,10 @@ class Child:
         self._listener.start()
 
     def _listen(self) -> None:
-        for raw in cast("BinaryIO", self._process.stdout):
-            with suppress(ValueError, KeyError, TypeError):
-                self._hear(json.loads(raw))
+        with cast("BinaryIO", self._process.stdout) as stream:
+            for raw in stream:
+                with suppress(ValueError, KeyError, TypeError):
+                    self._hear(json.loads(raw))
         self._is_ready.set()
 
     def _hear(self, message: dict[str, Any]) -> None:
