@@ -96,6 +96,7 @@ class MotorMake:
         needs_fd: Whether it speaks CAN FD.
         drive_keys: What the robot file must say of each drive, of the keys that may stay 0; None for makes whose motors
             are known, where `drive` says nothing.
+        usual_model: Row for new robots, of makes that turn anybody's motor; "" for the others.
         scan: How ids are asked who they are, None where nothing can be asked without a command.
         usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
         has_fixed_rate: Whether it can have no other.
@@ -112,11 +113,16 @@ class MotorMake:
     bus_kind: Literal["can", "serial"] = "can"
     needs_fd: bool = False
     drive_keys: tuple[str, ...] | None = None
+    usual_model: str = ""
     usual_rates_bps: tuple[int, int] = (1_000_000, 0)
     scan: CanScan | SerialScan | None = None
     start_span_max_rad: float = 0.0
     has_fixed_rate: bool = False
     without_temperature: tuple[str, ...] = ()
+
+    def says_temperature(self, model: str) -> bool:
+        """Whether a model of this make measures its temperature and reports it."""
+        return self.capabilities.temperature != "none" and model not in self.without_temperature
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +207,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         needs_fd=True,
         # Commands are shares of its own gains.
         drive_keys=("kp_max_nm_per_rad", "kd_max_nm_s_per_rad"),
+        usual_model="r4",
         usual_rates_bps=(moteus.BITRATE_BPS, moteus.DATA_BITRATE_BPS),
         scan=MOTEUS_SCAN,
     ),
@@ -213,6 +220,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         canopen.DRIVE_ID_RANGE,
         (0, 0),
         drive_keys=("encoder_counts_per_turn", "rated_torque_nm"),
+        usual_model="CiA402",
         without_temperature=canopen.WITHOUT_TEMPERATURE,
         scan=CANOPEN_SCAN,
     ),
@@ -225,6 +233,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         odrive.MOTOR_ID_RANGE,
         (0, 0),
         drive_keys=(),
+        usual_model="S1",
         scan=ODRIVE_SCAN,
     ),
     "dynamixel": MotorMake(
@@ -337,8 +346,7 @@ def temperature_problems(robot: RobotConfig, guards: Collection[str]) -> list[st
         f"joint {name}: {motor.make} {motor.model} does not say its temperature, so the guard {TEMPERATURE_GUARD} "
         "would never be OK and the robot never armed: name a model that does, or take that row out of the safety file"
         for name, motor in motors.items()
-        if (make := MOTOR_MAKES.get(motor.make)) is not None
-        and (make.capabilities.temperature == "none" or motor.model in make.without_temperature)
+        if (make := MOTOR_MAKES.get(motor.make)) is not None and not make.says_temperature(motor.model)
     ]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.capabilities import MAXIMUM_BUS_LOAD
 from drivers.registry import MOTOR_MAKES
 from drivers.sim.derive import Derived, derive
 from drivers.sim.model_copy import ASSET_FOLDER, Drive, ModelText, add_keyframe, read_model, refuse, replace_actuators
@@ -25,10 +26,21 @@ from drivers.sim.model_edits import adapt, place_imu
 from drivers.sim.model_facts import JointFacts, ModelFacts, read_facts
 from drivers.sim.model_poses import Poses, find_poses
 from drivers.sim.new_robot_parts import RobotParts
+from drivers.sim.new_robot_remarks import make_remarks
 from drivers.sim.new_robot_text import robot_text, safety_text
 from drivers.sim.plant import import_mujoco
-from drivers.sim.trial import Trial
-from drivers.sim.wiring import MotorChoice, choose_motor, known_makes, motor_models, wire
+from drivers.sim.trial import Trial, hanging_pose_rad
+from drivers.sim.wiring import (
+    MotorChoice,
+    bus_load,
+    fit_motor,
+    known_makes,
+    motor_models,
+    motors_per_bus,
+    strongest,
+    usual_control_hz,
+    wire,
+)
 from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.robot_file import Robot, load_robot
 
@@ -36,8 +48,8 @@ mujoco: Any = import_mujoco()
 
 Array = NDArray[np.float64]
 
-CONTROL_HZ = 500.0
 IMU_RATE_HZ = 250.0
+POSITION_STEP_RAD = 0.0001
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 KEYFRAME = "handrail_default"
 OWN_FILES = ("robot.yaml", "safety.yaml", "model.xml", "signature.npz")
@@ -67,7 +79,7 @@ def new_robot(
     keyframe: str | None = None,
     default_pose: Mapping[str, float] | None = None,
     force: bool = False,
-    control_hz: float = CONTROL_HZ,
+    control_hz: float | None = None,
 ) -> NewRobotResult:
     """Make a robot folder from a MuJoCo model.
 
@@ -80,12 +92,13 @@ def new_robot(
         default_pose: Position per joint, rad, instead of the keyframe's: a policy says in its contract what its action
             is added to, and that need not be a pose that the model knows.
         force: Overwrite the files of a robot folder that exists. Other files in it are left alone.
-        control_hz: Control rate.
+        control_hz: Control rate; None for the fastest usual one at which a bus of the make carries a limb.
 
     Raises:
         ConfigError: Every problem found with the arguments or the model; nothing has been written.
     """
     _check_arguments(name, out_dir, make, force, control_hz)
+    control_hz = usual_control_hz(make) if control_hz is None else control_hz
     text = read_model(mjcf)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "robot"
@@ -93,7 +106,7 @@ def new_robot(
         facts = _within_motors(facts, make)
         adapt(text, facts, control_hz)
         poses = find_poses(facts, mjcf, keyframe, default_pose or {})
-        motors = _motors(facts, make)
+        motors = _motors(facts, make, mjcf)
         replace_actuators(
             text, [Drive(joint.name, motor.torque_nm) for joint, motor in zip(facts.joints, motors, strict=True)]
         )
@@ -104,8 +117,8 @@ def new_robot(
         derived = derive(copied, motors, poses.qpos, poses.default_rad, poses.rest_rad)
         stance = _add_keyframe(text, copied, motors, poses)
         text.write(folder)
-        remarks = (*text.remarks, *facts.remarks, *poses.remarks, *derived.remarks)
         parts = _parts(name, mjcf, copied, motors, poses, derived, stance, site, make, control_hz)
+        remarks = (*text.remarks, *facts.remarks, *poses.remarks, *derived.remarks, *make_remarks(parts))
         (folder / "robot.yaml").write_text(robot_text(parts), encoding="utf-8")
         (folder / "safety.yaml").write_text(safety_text(parts), encoding="utf-8")
         load_robot(folder)
@@ -113,15 +126,19 @@ def new_robot(
     return NewRobotResult(out_dir, load_robot(out_dir), remarks)
 
 
-def _check_arguments(name: str, out_dir: Path, make: str, force: bool, control_hz: float) -> None:
+def _check_arguments(name: str, out_dir: Path, make: str, force: bool, control_hz: float | None) -> None:
     """All problems of the command line at once."""
     problems: list[Problem] = []
     if not NAME.fullmatch(name):
         problems.append(Problem("handrail new", None, "ROBOT", repr(name), "letters, digits, - and _, at most 64"))
     if make not in known_makes():
         problems.append(Problem("handrail new", None, "--make", repr(make), " or ".join(known_makes())))
-    if not (math.isfinite(control_hz) and 50.0 <= control_hz <= 2000.0):
+    if control_hz is not None and not (math.isfinite(control_hz) and 50.0 <= control_hz <= 2000.0):
         problems.append(Problem("handrail new", None, "control rate", f"{control_hz} Hz", "50 to 2000 Hz"))
+    elif control_hz is not None and make in known_makes() and not motors_per_bus(MOTOR_MAKES[make], control_hz):
+        found = f"{control_hz:g} Hz, at which one motor of {make} loads a bus by {bus_load(1, control_hz, make):.0%}"
+        allowed = f"at most {MAXIMUM_BUS_LOAD:.0%}; {usual_control_hz(make):g} Hz fits"
+        problems.append(Problem("handrail new", None, "control rate", found, allowed))
     if out_dir.exists() and not out_dir.is_dir():
         problems.append(Problem(str(out_dir), None, "", "a file", "a folder to write, or a new name"))
     elif out_dir.is_dir() and any(out_dir.iterdir()) and not force:
@@ -156,33 +173,65 @@ def _same_robot(before: ModelFacts, after: ModelFacts, source: Path) -> None:
 
 
 def _within_motors(facts: ModelFacts, make: str) -> ModelFacts:
-    """Narrow joints that turn further than the make's messages can say."""
+    """Narrow joints that turn further than the make's messages can say, wherever their motor's zero is."""
     margin = MOTOR_MAKES[make].position_margin_rad
+    # To whole steps of what the file writes, downwards.
     reach = min(model.position_max_rad for model in motor_models(make).values()) - margin
+    reach = math.floor(reach / POSITION_STEP_RAD) * POSITION_STEP_RAD
     joints: list[JointFacts] = []
     for joint in facts.joints:
-        if max(abs(joint.low_rad), abs(joint.high_rad)) > reach:
-            why = f"position_rad: the model's {joint.low_rad:g} to {joint.high_rad:g} rad is more than motors can tell"
-            joints.append(
-                replace(
-                    joint,
-                    low_rad=max(joint.low_rad, -reach),
-                    high_rad=min(joint.high_rad, reach),
-                    derived=(*joint.derived, why),
-                )
-            )
-        else:
-            joints.append(joint)
+        low, high = joint.low_rad, joint.high_rad
+        if high - low > 2.0 * (reach - POSITION_STEP_RAD):
+            why = f"position_rad: the model's {low:g} to {high:g} rad is more than motors can tell"
+            low, high = max(low, -reach), min(high, reach)
+            joint = replace(joint, low_rad=low, high_rad=high, derived=(*joint.derived, why))  # noqa: PLW2901
+        joints.append(joint)
     return replace(facts, joints=tuple(joints))
 
 
-def _motors(facts: ModelFacts, make: str) -> tuple[MotorChoice, ...]:
-    """One motor per joint."""
-    models = motor_models(make)
-    return tuple(
-        choose_motor(models, joint.torque_nm, max(abs(joint.low_rad), abs(joint.high_rad)), facts.mass_kg)
-        for joint in facts.joints
-    )
+def _motors(facts: ModelFacts, make: str, mjcf: Path) -> tuple[MotorChoice, ...]:
+    """One motor per joint.
+
+    Raises:
+        ConfigError: No motor of the make is strong enough for a joint.
+    """
+    fitted = {joint.name: _fit(joint, make, facts) for joint in facts.joints}
+    missing = [joint for joint in facts.joints if fitted[joint.name] is None]
+    if missing:
+        worst = max(missing, key=lambda joint: joint.torque_nm / _strongest(joint, make).torque_nm)
+        best = _strongest(worst, make)
+        found = (
+            f"motors of {make} are too weak for {len(missing)} of {len(facts.joints)} joints: {worst.name} needs "
+            f"{worst.torque_nm:g} N·m, and a {best.model.name} with a gear of {best.gear:g}, which is what its range "
+            f"leaves room for, gives {best.torque_nm:.3g} N·m"
+        )
+        others = [
+            other for other in known_makes() if all(_fit(joint, other, facts) is not None for joint in facts.joints)
+        ]
+        raise refuse(mjcf, found, f"a make whose motors reach it ({', '.join(others) or 'none does'})", "--make")
+    return tuple(choice for choice in fitted.values() if choice is not None)
+
+
+def _fit(joint: JointFacts, make: str, facts: ModelFacts) -> MotorChoice | None:
+    return fit_motor(make, joint.torque_nm, (joint.low_rad, joint.high_rad), facts.mass_kg)
+
+
+def _strongest(joint: JointFacts, make: str) -> MotorChoice:
+    return strongest(make, (joint.low_rad, joint.high_rad))
+
+
+def _starts(
+    make: str, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: Poses, derived: Derived
+) -> Array | None:
+    """(n, 2) around where the limp joints hang, as wide as the make can tell; None for makes that always know."""
+    span = MOTOR_MAKES[make].start_span_max_rad
+    if span <= 0.0:
+        return None
+    trial = Trial(facts, np.array([motor.torque_nm for motor in motors]), poses.qpos)
+    hanging = hanging_pose_rad(trial, derived.gantry, poses.default_rad)
+    half = np.array([math.floor(0.5 * span / motor.gear * 1e3) / 1e3 for motor in motors])
+    middle = np.round(hanging, 2)
+    return np.column_stack((middle - half, middle + half))
 
 
 def _add_keyframe(text: ModelText, facts: ModelFacts, motors: tuple[MotorChoice, ...], poses: Poses) -> Trial:
@@ -221,6 +270,7 @@ def _parts(
         keyframe=KEYFRAME,
         make=make,
         control_hz=control_hz,
+        starts_within_rad=_starts(make, facts, motors, poses, derived),
     )
 
 

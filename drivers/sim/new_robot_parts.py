@@ -33,6 +33,7 @@ class RobotParts:
         keyframe: Keyframe of the default pose.
         make: Make of the motors.
         control_hz: Control rate.
+        starts_within_rad: (n, 2) where each joint may be found, for makes that must be told; None for the others.
     """
 
     name: str
@@ -50,3 +51,4 @@ class RobotParts:
     keyframe: str
     make: str
     control_hz: float
+    starts_within_rad: NDArray[np.float64] | None = None

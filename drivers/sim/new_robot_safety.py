@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drivers.sim.new_robot_parts import RobotParts
+from drivers.sim.new_robot_remarks import watches_temperature
 
 
 class Row(NamedTuple):
@@ -122,6 +123,8 @@ def _ages(parts: RobotParts) -> Iterator[Row]:
     yield _make(parts, "motor_fault", 0.5, "flag", "DAMP", why, (0.004, 0.006))
     why = "Longer than the reply that was on its way when the motors were switched on."
     yield _make(parts, "motor_disabled", 0.5, "flag", "DAMP", why, (0.01, 0.012))
+    if not watches_temperature(parts):
+        return
     models = ", ".join(sorted({motor.model.name for motor in parts.motors}))
     why = f"20 degC below the usual shut-down at 100 degC; compare with the manuals of {models}."
     yield _make(parts, "motor_temperature", TEMPERATURE_LIMIT_DEGC, "degC", _sit(parts), why, (0.1, 0.12, 5.0))

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 
+from drivers.capabilities import Timeout
+from drivers.registry import MOTOR_MAKES
+from drivers.sim.new_drives import REMARK
 from drivers.sim.new_robot_parts import RobotParts
 from drivers.sim.new_robot_safety import SETTLE_SPEED_RAD_PER_S, Row, reach_rad, safety_rows, settle_timeout_s
-from drivers.sim.wiring import BITRATE_BPS, bus_load
+from drivers.sim.wiring import MotorChoice, Slot, bus_load, bus_number
+from supervisor.core.robot import RealtimeConfig
 
 MOTOR_TIMEOUT_S = 0.1
 """Long enough for a hiccup of the computer, short enough that a robot left alone does not walk on."""
+
+GUARDIAN_PERIODS = 5.0
+"""How many control periods the guardian waits at least, where its usual window is shorter."""
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -47,6 +55,12 @@ def _head(parts: RobotParts) -> Iterator[str]:
     yield "safety: safety.yaml"
     yield f"control_hz: {number(parts.control_hz)}"
     yield f"motor_timeout_s: {number(max(MOTOR_TIMEOUT_S, 5.0 / parts.control_hz))}"
+    if GUARDIAN_PERIODS / parts.control_hz > RealtimeConfig().guardian_window_s:
+        window = number(GUARDIAN_PERIODS / parts.control_hz)
+        yield f"realtime: {{guardian_window_s: {window}}}  # derived: {GUARDIAN_PERIODS:g} control periods"
+    if MOTOR_MAKES[parts.make].capabilities.timeout is Timeout.NONE:
+        yield "# These motors do not stop by themselves. Name what takes their power away when this computer dies:"
+        yield "# independent_cut_off: contactor K1, opened by ..."
     yield "estimator: simulation"
     yield f"rest_support: {parts.derived.rest_support}"
     yield ""
@@ -54,13 +68,20 @@ def _head(parts: RobotParts) -> Iterator[str]:
 
 def _buses(parts: RobotParts) -> Iterator[str]:
     names = list(dict.fromkeys(slot.bus for slot in parts.slots.values()))
-    names.sort(key=lambda name: int(name.removeprefix("can")))
+    names.sort(key=bus_number)
     most = max(sum(slot.bus == name for slot in parts.slots.values()) for name in names)
     load = bus_load(most, parts.control_hz, parts.make)
     yield f"# derived: at most {most} motors on a bus load it by {load:.0%} in the worst case; limbs stay together."
     yield "buses:"
+    make = MOTOR_MAKES[parts.make]
+    rate_bps, data_bps = make.usual_rates_bps
     for name in names:
-        yield f"  {name}: {{kind: can, interface: socketcan, channel: {name}, bitrate_bps: {BITRATE_BPS}}}"
+        if make.bus_kind == "serial":
+            # The first port is the inertial unit's.
+            yield f"  {name}: {{kind: serial, port: /dev/ttyUSB{bus_number(name) + 1}, baud_bps: {rate_bps}}}"
+        else:
+            fd = f", fd: true, data_bitrate_bps: {data_bps}" if make.needs_fd else ""
+            yield f"  {name}: {{kind: can, interface: socketcan, channel: {name}, bitrate_bps: {rate_bps}{fd}}}"
     yield "  imu0: {kind: serial, port: /dev/ttyUSB0, baud_bps: 921600}"
     yield ""
 
@@ -98,6 +119,8 @@ def _joints(parts: RobotParts) -> Iterator[str]:
     yield f"# derived: default_rad from {parts.default_from}; rest_rad by lying down in simulation, or the default pose"
     yield "# where no lying pose was found; kp and kd from the model's position actuators, else torque limit / 0.6 rad"
     yield "# with damping ratio 0.7, stiffened until the robot sags by less than 0.08 rad under its own weight."
+    if any(motor.drive is not None for motor in parts.motors):
+        yield f"# derived: {REMARK}."
     yield "joints:"
     gains, rest = parts.derived.gains, parts.derived.rest_rad
     for i, joint in enumerate(parts.facts.joints):
@@ -106,12 +129,9 @@ def _joints(parts: RobotParts) -> Iterator[str]:
         for remark in [*joint.derived, motor.remark]:
             if remark:
                 yield f"    # derived: {remark}"
-        yield (
-            f"    motor: {{make: {parts.make}, model: {scalar(motor.model.name)}, bus: {slot.bus}, "
-            f"id: {slot.id}, feedback_id: {slot.feedback_id}}}"
-        )
+        yield from _motor(parts, motor, slot)
         yield "    direction: 1"
-        yield "    offset_rad: 0.0"
+        yield f"    offset_rad: {number(motor.offset_rad)}"
         yield f"    gear: {number(motor.gear)}"
         yield f"    position_rad: [{number(joint.low_rad)}, {number(joint.high_rad)}]"
         speed = number(motor.velocity_rad_per_s)
@@ -121,6 +141,24 @@ def _joints(parts: RobotParts) -> Iterator[str]:
         yield f"    kd_nm_s_per_rad: {number(gains.kd[i])}"
         yield f"    default_rad: {number(parts.default_rad[i])}"
         yield f"    rest_rad: {number(rest[i])}"
+        if parts.starts_within_rad is not None:
+            low, high = map(number, parts.starts_within_rad[i])
+            yield f"    starts_within_rad: [{low}, {high}]  # derived: where it hangs when limp, in simulation"
+
+
+def _motor(parts: RobotParts, motor: MotorChoice, slot: Slot) -> Iterator[str]:
+    """On one line, or on several where the drive has to be described."""
+    feedback = f", feedback_id: {slot.feedback_id}" if slot.feedback_id else ""
+    wiring = f"make: {parts.make}, model: {scalar(motor.model.name)}, bus: {slot.bus}, id: {slot.id}{feedback}"
+    if motor.drive is None:
+        yield f"    motor: {{{wiring}}}"
+        return
+    yield "    motor:"
+    yield from (f"      {entry}" for entry in wiring.split(", "))
+    yield "      drive:"
+    for key, value in asdict(motor.drive).items():
+        if value:
+            yield f"        {key}: {value if isinstance(value, int) else number(value)}"
 
 
 def safety_text(parts: RobotParts) -> str:

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 _BLOWN_UP = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 
 OUT_OF_THE_WAY_M = 1000.0
+HANG_S = 5.0
 FALLEN_RAD = 0.5
 STILL_RAD_PER_S = 0.5
 
@@ -218,6 +219,19 @@ class Trial:
         response = np.zeros_like(units)
         mujoco.mj_solveM(self.model, self.data, response, units)
         return 1.0 / response[np.arange(len(units)), self._dofs]
+
+
+def hanging_pose_rad(trial: Trial, gantry: GantryConfig, from_rad: Array) -> Array:
+    """(n,) where the limp joints come to hang on the gantry.
+
+    Args:
+        trial: The robot.
+        gantry: The gantry.
+        from_rad: (n,) pose in which they are let go.
+    """
+    trial.place(from_rad, gantry.hang_height_m)
+    limp = Gains(np.zeros(len(from_rad)), np.zeros(len(from_rad)))
+    return trial.run(HANG_S, limp, gantry=trial.gantry(gantry)).joints_rad
 
 
 def reach_down_m(facts: ModelFacts, data: Any) -> float:

@@ -9,12 +9,10 @@ import mujoco
 import numpy as np
 import pytest
 
-from drivers.registry import wiring_problems
 from drivers.sim.new_robot import NewRobotResult, new_robot
 from drivers.sim.new_robot_text import number, scalar
 from drivers.sim.plant import Plant
 from drivers.sim.wiring import bus_load, choose_motor, motor_models, wire
-from drivers.sim.world import SimulatedWorld
 from supervisor.core.errors import ConfigError
 from supervisor.core.levels import Support
 from supervisor.core.robot import CanBusConfig
@@ -452,15 +450,10 @@ def test_the_smallest_motor_that_covers_the_joint_is_taken(
     torque_nm: float, mass_kg: float, model: str, gear: float
 ) -> None:
     choice = choose_motor(motor_models("damiao"), torque_nm, 3.0, mass_kg)
+    assert choice is not None
     assert (choice.model.name, choice.gear, choice.remark) == (model, gear, "")
     assert choice.model.torque_max_nm * gear >= torque_nm
     assert choice.velocity_rad_per_s < choice.model.velocity_max_rad_per_s / gear
-
-
-def test_a_joint_that_no_motor_reaches_says_so() -> None:
-    choice = choose_motor(motor_models("damiao"), 5000.0, 1.0, 500.0)
-    assert choice.torque_nm < 5000.0
-    assert "no motor reaches" in choice.remark
 
 
 @pytest.mark.parametrize(
@@ -568,11 +561,3 @@ def test_names_that_yaml_could_misread_are_quoted(word: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1.0"), (1e-9, "0.000000001"), (-0.5, "-0.5"), (1e7, "10000000.0")])
 def test_numbers_are_written_as_floats(value: float, text: str) -> None:
     assert number(value) == text
-
-
-@pytest.mark.parametrize("make", ["cubemars", "cybergear", "myactuator", "robstride"])
-def test_every_make_of_motor_makes_a_robot_that_can_be_wired(make: str, tmp_path: Path) -> None:
-    made = new_robot("made", PUP, tmp_path / "made", make, keyframe="stand")
-    assert {joint.motor.make for joint in made.robot.config.joints.values()} == {make}
-    assert wiring_problems(made.robot.config) == []
-    SimulatedWorld(made.robot)
