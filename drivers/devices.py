@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from drivers.bus import Frame
 from supervisor.core.command import Drive
+from supervisor.core.errors import DeviceError
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import MotorConfig
 from supervisor.core.state import ImuReading
@@ -75,6 +76,53 @@ class WiredMotor:
     config: MotorConfig
     model: MotorModel
     starts_within_rad: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting that a device keeps without power, and that is not as the robot file needs it.
+
+    Attributes:
+        device: Name of the joint, or "imu".
+        name: As its make calls it.
+        found: What it is, in the make's own unit.
+        wanted: What it must be.
+        where: In which memory it is kept.
+        note: What a person should know before it is changed, "" for nothing.
+        needs_power_cycle: Whether it acts only after the power was cut.
+    """
+
+    device: str
+    name: str
+    found: float | str
+    wanted: float | str
+    where: str
+    note: str = ""
+    needs_power_cycle: bool = False
+
+
+Settings = tuple[Setting, ...]
+
+Finding = Generator[None, float, Settings]
+"""A look at, or a change of, one device's settings, resumed once a cycle with `send(now_s)`."""
+
+Found = Generator[None, float, tuple[float, Settings]]
+"""The same within a make; returns the time at its end as well."""
+
+Changing = Generator[None, float, float]
+"""Writing settings; returns the time at its end."""
+
+
+def refuse_unset(device: str, written: Sequence[Setting], found: Sequence[Setting]) -> None:
+    """Refuse what does not read back after it was written.
+
+    Raises:
+        DeviceError: Something does not, naming both values.
+    """
+    names = {setting.name for setting in written}
+    left = [f"{s.name} reads back {s.found} after setting {s.wanted}" for s in found if s.name in names]
+    if left:
+        raise DeviceError(f"{device}: {'; '.join(left)}")
 
 
 QUESTIONS = 5
@@ -155,6 +203,19 @@ class MotorGroup(Protocol):
         """Make the present position of a motor its zero; see `MotorsOnBuses.set_zero`."""
         ...
 
+    @property
+    def has_settings(self) -> bool:
+        """Whether this make's stored settings can be compared over its bus."""
+        ...
+
+    def settings(self, joint: str, timeout_s: float, now_s: float) -> Finding:
+        """What a motor keeps otherwise than the robot file needs it; see `MotorsOnBuses.settings`."""
+        ...
+
+    def configure(self, joint: str, settings: Settings, timeout_s: float, now_s: float) -> Finding:
+        """Write settings, have them kept, and read them back; see `MotorsOnBuses.configure`."""
+        ...
+
 
 class CanMotorGroup(MotorGroup, Protocol):
     """Motors on CAN, where several makes may share a bus."""
@@ -185,4 +246,24 @@ class Imu(Protocol):
 
     def probe(self) -> Probe:
         """The inventory of this unit. `read` must be called in between, as the control loop does."""
+        ...
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether this make's stored settings can be compared over its line."""
+        ...
+
+    def settings(self, now_s: float) -> Finding:
+        """What the unit keeps otherwise than the robot file needs it. Writes nothing; `read` is called in between."""
+        ...
+
+    def configure(self, settings: Settings, now_s: float) -> Finding:
+        """Write settings, have them kept, and read them back.
+
+        Returns:
+            What else is still otherwise.
+
+        Raises:
+            DeviceError: The unit does not answer, or does not take one of them.
+        """
         ...

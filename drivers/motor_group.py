@@ -5,16 +5,33 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 import numpy as np
 
 from drivers.bus import CanBus, Frame, SerialPort
-from drivers.devices import FAULT, STAMP, STATUS, TEMPERATURE, Block, Codes, Probe, WiredMotor
+from drivers.devices import (
+    FAULT,
+    STAMP,
+    STATUS,
+    TEMPERATURE,
+    Block,
+    Changing,
+    Codes,
+    Finding,
+    Found,
+    Probe,
+    Settings,
+    WiredMotor,
+    refuse_unset,
+)
 from supervisor.core.errors import DeviceError
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.joints import Vector
 from supervisor.core.state import NEVER_S, MotorStatus
+
+OFF_WAIT_S: Final = 1.0
+"""How long a motor has to say that it is off; on slow lines they are asked in turns."""
 
 Bus = TypeVar("Bus", CanBus, SerialPort)
 
@@ -38,6 +55,9 @@ class MotorsOnBuses(ABC, Generic[Bus]):
     Attributes:
         motors: As given.
     """
+
+    has_settings: ClassVar[bool] = False
+    """Whether stored settings can be compared over the bus: `_find_settings` and `_write_settings` exist."""
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, Bus]) -> None:
         self.motors = tuple(motors)
@@ -104,6 +124,87 @@ class MotorsOnBuses(ABC, Generic[Bus]):
             f"motor of {joint}: the zero of {make} cannot be set over its bus; use the vendor's tool or offset_rad"
         )
         yield
+
+    def settings(self, joint: str, timeout_s: float, now_s: float) -> Finding:
+        """What a motor keeps without power otherwise than the robot file needs it. Nothing is written.
+
+        Ids, bit rates and ranges are not among it: a wrong one is wrong in the robot file as often as in the motor.
+
+        Args:
+            joint: Whose motor. It must be polled meanwhile.
+            timeout_s: Command timeout that it should start with.
+            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+
+        Returns:
+            What differs; nothing for a make whose settings cannot be compared.
+
+        Raises:
+            DeviceError: The motor does not answer, or is not off and healthy.
+        """
+        if not self.has_settings:
+            return ()
+        slot = self._slot_of(joint)
+        now_s = yield from self._await_off(slot, now_s)
+        _, found = yield from self._find_settings(slot, timeout_s, now_s)
+        return found
+
+    def configure(self, joint: str, settings: Settings, timeout_s: float, now_s: float) -> Finding:
+        """Write settings of a motor, have them kept, and read them back. Only while it is off.
+
+        Args:
+            joint: Whose motor. It must be polled meanwhile.
+            settings: What `settings` has found.
+            timeout_s: As given there.
+            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+
+        Returns:
+            What else is still otherwise.
+
+        Raises:
+            DeviceError: The motor does not answer, is not off and healthy, or does not take one of them.
+        """
+        if not settings:
+            return ()
+        slot = self._slot_of(joint)
+        now_s = yield from self._await_off(slot, now_s)
+        now_s = yield from self._write_settings(slot, settings, now_s)
+        _, found = yield from self._find_settings(slot, timeout_s, now_s)
+        refuse_unset(f"motor of {joint}", settings, found)
+        return found
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:  # noqa: ARG002 (the signature of the makes that can)
+        """What one motor keeps otherwise than it should."""
+        return now_s, ()
+        yield
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:  # noqa: ARG002 (the signature of the makes that can)
+        """Write settings and have them kept, each once: flash wears."""
+        return now_s
+        yield
+
+    def _await_off(self, slot: int, now_s: float) -> Changing:
+        """Wait until a motor that is polled has said that it is off."""
+        began_s, status, code = now_s, MotorStatus.UNKNOWN, 0
+        values, codes = np.zeros((TEMPERATURE + 1, len(self.motors))), np.zeros((2, len(self.motors)), dtype=np.int64)
+        while now_s <= began_s + OFF_WAIT_S:
+            if self._stamps[slot] > began_s:
+                self._decode(values, codes)
+                status, code = MotorStatus(int(codes[STATUS, slot])), int(codes[FAULT, slot])
+            if status is MotorStatus.DISABLED:
+                return now_s
+            if status is not MotorStatus.UNKNOWN:
+                break
+            now_s = yield
+        motor = self.motors[slot]
+        who = f"motor of {motor.joint} ({motor.config.make} {motor.config.id} on {motor.config.bus})"
+        if status is MotorStatus.UNKNOWN:
+            raise DeviceError(f"{who} does not say whether it is off: see handrail scan")
+        said = self.fault_name(code) if status is MotorStatus.FAULT else status.name
+        raise DeviceError(f"{who} reports {said}: settings may only be changed while it is off and healthy")
+
+    @abstractmethod
+    def fault_name(self, code: int) -> str:
+        """The make's name of a fault code."""
 
     def _slot_of(self, joint: str) -> int:
         """Column of a joint's motor."""

@@ -22,9 +22,11 @@ from drivers.devices import (
     VELOCITY,
     Block,
     Codes,
+    Finding,
     MotorGroup,
     Probe,
     SerialMotorGroup,
+    Settings,
     WiredMotor,
 )
 from drivers.motor_map import MotorMap
@@ -37,6 +39,9 @@ from supervisor.core.robot import CanBusConfig, RobotConfig
 from supervisor.core.state import NEVER_S, BaseVelocity, BusStatistics, MotorStatus, RobotState
 
 _log = logging.getLogger(__name__)
+
+IMU = "imu"
+"""The inertial unit among the names of joints."""
 
 
 class RobotIO:
@@ -261,8 +266,48 @@ class RobotIO:
             DeviceError: The motor cannot, does not answer, is not off, or does not read zero afterwards.
             KeyError: No such joint.
         """
-        slot = self._slot_of_joint[self._order.index(joint)]
-        return self._group_of_slot[slot].set_zero(joint, now_s)
+        return self._group_of(joint).set_zero(joint, now_s)
+
+    def has_settings(self, device: str) -> bool:
+        """Whether the stored settings of a joint's motor, or of the "imu", can be compared over its bus."""
+        return self._imu.has_settings if device == IMU else self._group_of(device).has_settings
+
+    def settings(self, device: str, now_s: float) -> Finding:
+        """What a device keeps without power otherwise than the robot file needs it. `read` goes on in between.
+
+        Args:
+            device: A joint, or "imu"; a motor must be polled meanwhile.
+            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+
+        Raises:
+            DeviceError: The device does not answer, or a motor is not off and healthy.
+            KeyError: No such joint.
+        """
+        if device == IMU:
+            return self._imu.settings(now_s)
+        return self._group_of(device).settings(device, self._robot.motor_timeout_s, now_s)
+
+    def configure(self, device: str, settings: Settings, now_s: float) -> Finding:
+        """Write what `settings` has found, have it kept, and read it back.
+
+        Args:
+            device: As there.
+            settings: What to write.
+            now_s: As there.
+
+        Returns:
+            What else is still otherwise.
+
+        Raises:
+            DeviceError: As there; or the device does not take one of them.
+            KeyError: No such joint.
+        """
+        if device == IMU:
+            return self._imu.configure(settings, now_s)
+        return self._group_of(device).configure(device, settings, self._robot.motor_timeout_s, now_s)
+
+    def _group_of(self, joint: str) -> MotorGroup:
+        return self._group_of_slot[self._slot_of_joint[self._order.index(joint)]]
 
     def statistics(self) -> Mapping[str, BusStatistics]:
         """Counters by bus name."""
