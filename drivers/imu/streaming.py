@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from drivers.bus import SerialPort
-from drivers.devices import Probe
+from drivers.devices import Finding, Probe, Settings, refuse_unset
+from drivers.imu.asking import UnitLine, UnitSettings
 from drivers.imu.measurement import NO_MEASUREMENT, Measurement, Mounting
 from drivers.imu.stream import StreamParser
 from supervisor.core.exchange import DeviceReport
@@ -34,6 +35,9 @@ class StreamingImu(ABC, Generic[Sample]):
         parser: Finds its frames.
     """
 
+    kept: ClassVar[UnitSettings | None] = None
+    """How the make compares and changes what its units keep; None where it cannot."""
+
     def __init__(self, config: ImuConfig, port: SerialPort, parser: StreamParser) -> None:
         self._config = config
         self._port = port
@@ -45,6 +49,8 @@ class StreamingImu(ABC, Generic[Sample]):
         self._lost = 0
         self._foreign: set[str] = set()
         self._complaints: set[str] = set()
+        self._line: UnitLine | None = None
+        """Where it is being set up."""
         self._measured = NO_MEASUREMENT
         self._reading = self._mounting.reading(NO_MEASUREMENT, NEVER_S, 0, 0)
 
@@ -53,6 +59,8 @@ class StreamingImu(ABC, Generic[Sample]):
         data = self._port.read(now_s)
         if not data:
             return self._reading
+        if self._line is not None:
+            self._line.heard += data
         parser, counters = self._parser, self._port.counters
         before = parser.dropped_bytes
         frames = parser.feed(data)
@@ -112,6 +120,33 @@ class StreamingImu(ABC, Generic[Sample]):
                 last = self._sequence
                 arrivals.append((now_s, last))
         return (self._report(arrivals, self._lost - lost),)
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether this make's stored settings can be compared over its line."""
+        return self.kept is not None
+
+    def settings(self, now_s: float) -> Finding:
+        """What the unit keeps otherwise than the robot file needs it. See `Imu.settings`."""
+        return self._set_up((), now_s)
+
+    def configure(self, settings: Settings, now_s: float) -> Finding:
+        """Write settings, have them kept, and read them back. See `Imu.configure`."""
+        return self._set_up(settings, now_s)
+
+    def _set_up(self, settings: Settings, now_s: float) -> Finding:
+        """Write settings, if any, and look for what is otherwise."""
+        if self.kept is None:
+            return ()
+        line = self._line = UnitLine(self._config, self._port)
+        try:
+            if settings:
+                now_s = yield from self.kept.write_settings(line, settings, now_s)
+            _, found = yield from self.kept.find_settings(line, now_s)
+        finally:
+            self._line = None
+        refuse_unset("imu", settings, found)
+        return found
 
     def _report(self, arrivals: list[tuple[float, int]], lost: int) -> DeviceReport:
         """What the inventory found, from the times and numbers of the samples that arrived meanwhile."""

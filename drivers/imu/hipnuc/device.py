@@ -1,12 +1,14 @@
-"""One HiPNUC unit: bytes in, samples in the base frame out. It streams by itself; nothing is sent to it."""
+"""One HiPNUC unit: bytes in, samples in the base frame out. It streams by itself; a run sends it nothing."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import ClassVar
 
 from drivers.bus import SerialPort
-from drivers.imu.hipnuc import codec
+from drivers.imu.asking import UnitSettings
+from drivers.imu.hipnuc import codec, settings
 from drivers.imu.hipnuc.tables import (
     HI91_BYTES,
     PACKET_NAMES,
@@ -32,6 +34,8 @@ class HipnucImu(StreamingImu[bytes]):
         config: How it is wired and mounted.
         port: Its open serial port.
     """
+
+    kept: ClassVar[UnitSettings | None] = settings
 
     def __init__(self, config: ImuConfig, port: SerialPort) -> None:
         super().__init__(config, port, codec.FrameParser())

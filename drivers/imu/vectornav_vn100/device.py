@@ -1,14 +1,16 @@
-"""One VectorNav unit: binary packets or text in, samples in the base frame out. It is left as it is configured."""
+"""One VectorNav unit: binary packets or text in, samples in the base frame out. A run leaves it as it is configured."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from drivers.bus import SerialPort
+from drivers.imu.asking import UnitSettings
 from drivers.imu.measurement import Measurement
 from drivers.imu.streaming import StreamingImu
-from drivers.imu.vectornav_vn100 import codec
+from drivers.imu.vectornav_vn100 import codec, settings
 from drivers.imu.vectornav_vn100.tables import (
     ATTITUDE_QUALITY,
     DOLLAR,
@@ -31,6 +33,8 @@ class VectornavImu(StreamingImu[Fields]):
         config: How it is wired and mounted.
         port: Its open serial port.
     """
+
+    kept: ClassVar[UnitSettings | None] = settings
 
     def __init__(self, config: ImuConfig, port: SerialPort) -> None:
         super().__init__(config, port, codec.FrameParser())

@@ -146,6 +146,12 @@ REGISTER_ASYNC_TYPE: Final = 6
 REGISTER_ASYNC_RATE: Final = 7
 REGISTER_BINARY_OUTPUT_1: Final = 75
 
+ASYNC_TYPES: Final[Mapping[str, int]] = {"": 0, "VNYMR": 14, "VNQMR": 8}
+"""Values of the async type register, by text message."""
+
+INTERNAL_RATE_HZ: Final = 800.0
+"""Of which a binary output sends every so many samples."""
+
 COMMANDS: Final[Mapping[str, str]] = {
     "write_settings": "VNWNV",
     "restore_factory_settings": "VNRFS",

@@ -7,11 +7,13 @@ alone. Types ascend within a burst, so a type that does not begins a new one; a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from drivers.bus import SerialPort
+from drivers.imu.asking import UnitSettings
 from drivers.imu.measurement import Measurement
 from drivers.imu.streaming import StreamingImu
-from drivers.imu.witmotion import codec
+from drivers.imu.witmotion import codec, settings
 from drivers.imu.witmotion.tables import (
     FRAME_BYTES_EACH,
     PACKET_TYPES,
@@ -32,6 +34,8 @@ class WitmotionImu(StreamingImu[Burst]):
         config: How it is wired and mounted.
         port: Its open serial port.
     """
+
+    kept: ClassVar[UnitSettings | None] = settings
 
     def __init__(self, config: ImuConfig, port: SerialPort) -> None:
         super().__init__(config, port, codec.FrameParser())

@@ -1,13 +1,15 @@
-"""One Xsens unit: MTData2 messages in, samples in the base frame out. It is left as it is configured."""
+"""One Xsens unit: MTData2 messages in, samples in the base frame out. A run leaves it as it is configured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from drivers.bus import SerialPort
+from drivers.imu.asking import UnitSettings
 from drivers.imu.measurement import Measurement
 from drivers.imu.streaming import StreamingImu
-from drivers.imu.xsens_xbus import codec
+from drivers.imu.xsens_xbus import codec, settings
 from drivers.imu.xsens_xbus.codec import DataItem
 from drivers.imu.xsens_xbus.tables import (
     ACCELERATION,
@@ -42,6 +44,8 @@ class XsensImu(StreamingImu[Items]):
         config: How it is wired and mounted.
         port: Its open serial port.
     """
+
+    kept: ClassVar[UnitSettings | None] = settings
 
     def __init__(self, config: ImuConfig, port: SerialPort) -> None:
         super().__init__(config, port, codec.FrameParser())

@@ -81,7 +81,11 @@ class HipnucImu(SimulatedUnit):
                 if not 0.001 <= _number(period) <= 1.0:
                     return b"ERR\r\n"
                 self._packet, self.period_s, self._is_streaming = packet.lower(), _number(period), True
-            case ["SAVECONFIG"] | ["REBOOT"] | ["SERIALCONFIG", _]:
+            case ["SAVECONFIG"]:
+                self.save()
+            case ["REBOOT"]:
+                self.restart()
+            case ["SERIALCONFIG", _]:
                 pass
             case _:
                 return b""

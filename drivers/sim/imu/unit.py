@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,23 @@ class SimulatedUnit(ABC):
         self._is_streaming = True
         self._now_s = 0.0
         self.period_s = 1.0 / config.rate_hz
+        self._saved: tuple[Any, ...] = (self._packet, self._is_streaming, self.period_s)
+
+    def _settings(self) -> tuple[Any, ...]:
+        """Everything that it can keep."""
+        return self._packet, self._is_streaming, self.period_s
+
+    def _set(self, settings: tuple[Any, ...]) -> None:
+        """Take what `_settings` gave."""
+        self._packet, self._is_streaming, self.period_s = settings
+
+    def save(self) -> None:
+        """Keep the settings that are in force."""
+        self._saved = self._settings()
+
+    def restart(self) -> None:
+        """What a power cycle does: the settings that were kept."""
+        self._set(self._saved)
 
     def set_condition(self, condition: ImuCondition) -> None:
         """Replace what is wrong with the unit."""

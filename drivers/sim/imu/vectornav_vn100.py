@@ -11,7 +11,7 @@ import math
 import operator
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from drivers.sim.imu.unit import Sensed, SimulatedUnit, euler_rad, north_east_down
 from supervisor.core.robot import ImuConfig
@@ -49,20 +49,34 @@ class VectornavImu(SimulatedUnit):
     def __init__(self, config: ImuConfig, *, seed: Sequence[int], noise_scale: float = 1.0) -> None:
         super().__init__(config, seed=seed, noise_scale=noise_scale)
         self._line = b""
+        self._has_binary = self._packet == BINARY
+        self._message = "" if self._has_binary else self._packet
+        """What it streams as text, besides the binary output or not; both at one rate here."""
+        self.save()
+
+    def _settings(self) -> tuple[Any, ...]:
+        return self._has_binary, self._message, self.period_s
+
+    def _set(self, settings: tuple[Any, ...]) -> None:
+        self._has_binary, self._message, self.period_s = settings
+        self._is_streaming = True
 
     def _pack(self, sensed: Sensed) -> bytes:
         w, x, y, z = attitude = north_east_down(sensed.orientation_wxyz)
-        if self._packet == BINARY:
+        binary = b""
+        if self._has_binary:
             time_ns = round(self._now_s * 1e9)
             motion = (*sensed.rate_rad_per_s, *sensed.acceleration_m_per_s2)
             body = _HEADER + _PAYLOAD.pack(time_ns, x, y, z, w, *motion, 0)
-            return b"\xfa" + body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
+            binary = b"\xfa" + body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
+        if not self._message:
+            return binary
         rest = _numbers([value / _UT_PER_GAUSS for value in sensed.field_ut], 7, 4)
         rest += _numbers(sensed.acceleration_m_per_s2, 7, 3) + _numbers(sensed.rate_rad_per_s, 10, 6)
-        if self._packet == YMR:
+        if self._message == YMR:
             roll, pitch, yaw = map(math.degrees, euler_rad(attitude))
-            return _text("VNYMR" + _numbers((yaw, pitch, roll), 8, 3) + rest)
-        return _text("VNQMR" + _numbers((x, y, z, w), 9, 6) + rest)
+            return binary + _text("VNYMR" + _numbers((yaw, pitch, roll), 8, 3) + rest)
+        return binary + _text("VNQMR" + _numbers((x, y, z, w), 9, 6) + rest)
 
     def hear(self, data: bytes) -> bytes:
         """Take text commands, each ending in CR LF, and answer them."""
@@ -86,7 +100,11 @@ class VectornavImu(SimulatedUnit):
                 return (0, f"VNRRG,{register},{value}") if value is not None else (_BAD_REGISTER, "")
             case ["VNWRG", register, *values]:
                 return self._write(register.zfill(2), values), ""
-            case ["VNWNV" | "VNTAR" | "VNRST" | "VNSGB"]:
+            case ["VNWNV"]:
+                self.save()
+            case ["VNRST"]:
+                self.restart()
+            case ["VNTAR" | "VNSGB"]:
                 pass
             case _:
                 return _BAD_COMMAND, ""
@@ -94,8 +112,8 @@ class VectornavImu(SimulatedUnit):
 
     def _registers(self) -> dict[str, str]:
         kinds = {packet: kind for kind, packet in _ASYNC_PACKETS.items()}
-        binary = f"1,{round(_INTERNAL_HZ * self.period_s)},11,131,1" if self._packet == BINARY else "0,0,0"
-        text = {_ASYNC_TYPE: str(kinds.get(self._packet, 0)), _ASYNC_RATE: f"{1.0 / self.period_s:.0f}"}
+        binary = f"1,{round(_INTERNAL_HZ * self.period_s)},11,131,1" if self._has_binary else "0,0,0"
+        text = {_ASYNC_TYPE: str(kinds.get(self._message, 0)), _ASYNC_RATE: f"{1.0 / self.period_s:.0f}"}
         return {**_FIXED_REGISTERS, **text, _BINARY_OUTPUT: binary}
 
     def _write(self, register: str, values: list[str]) -> int:
@@ -105,14 +123,16 @@ class VectornavImu(SimulatedUnit):
         if not values or not all(value.isalnum() for value in values):
             return _TOO_FEW
         number = int(values[0]) if values[0].isdecimal() else -1
-        if register == _ASYNC_TYPE and number in _ASYNC_PACKETS:
-            self._packet = _ASYNC_PACKETS[number]
+        if register == _ASYNC_TYPE and (number == 0 or number in _ASYNC_PACKETS):
+            self._message = _ASYNC_PACKETS.get(number, "")
         elif register == _ASYNC_RATE and number in _TEXT_RATES_HZ:
             self.period_s = 1.0 / number
-        elif register == _BINARY_OUTPUT and number and values[2:] == ["11", "131", "1"] and values[1].isdecimal():
+        elif register == _BINARY_OUTPUT and number == 0:
+            self._has_binary = False
+        elif register == _BINARY_OUTPUT and values[2:] == ["11", "131", "1"] and values[1].isdecimal():
             if not int(values[1]):
                 return _BAD_PARAMETER
-            self._packet, self.period_s = BINARY, int(values[1]) / _INTERNAL_HZ
+            self._has_binary, self.period_s = True, int(values[1]) / _INTERNAL_HZ
         else:
             return _BAD_PARAMETER
         return 0

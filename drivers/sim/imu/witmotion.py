@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from drivers.sim.imu.unit import Sensed, SimulatedUnit, euler_rad
 from supervisor.core.robot import ImuConfig
@@ -23,7 +23,7 @@ _CONTENT_OF_PACKET: Final = {
 
 _CONTENT_BITS: Final = {_ACCELERATION: 0x02, _RATE: 0x04, _ANGLE: 0x08, _MAGNETIC: 0x10, _QUATERNION: 0x200}
 _RATES_HZ: Final = {1: 0.2, 2: 0.5, 3: 1.0, 4: 2.0, 5: 5.0, 6: 10.0, 7: 20.0, 8: 50.0, 9: 100.0, 10: 125.0, 11: 200.0}
-_CONTENT, _RATE_REGISTER, _READ, _UNLOCK, _UNLOCK_VALUE = 0x02, 0x03, 0x27, 0x69, 0xB588
+_SAVE, _CONTENT, _RATE_REGISTER, _READ, _UNLOCK, _UNLOCK_VALUE = 0x00, 0x02, 0x03, 0x27, 0x69, 0xB588
 _UNLOCKED_S: Final = 10.0
 
 _ACCELERATION_RANGE_M_PER_S2: Final = 16.0 * 9.8
@@ -51,9 +51,19 @@ class WitmotionImu(SimulatedUnit):
 
     def __init__(self, config: ImuConfig, *, seed: Sequence[int], noise_scale: float = 1.0) -> None:
         super().__init__(config, seed=seed, noise_scale=noise_scale)
-        self._registers = {_CONTENT: _CONTENT_OF_PACKET[config.packet]}
+        rate = next((code for code, hz in _RATES_HZ.items() if hz == config.rate_hz), 0)
+        self._registers = {_CONTENT: _CONTENT_OF_PACKET[config.packet], _RATE_REGISTER: rate}
         self._unlocked_until_s = -math.inf
         self._heard = b""
+        self.save()
+
+    def _settings(self) -> tuple[Any, ...]:
+        return *super()._settings(), dict(self._registers)
+
+    def _set(self, settings: tuple[Any, ...]) -> None:
+        *rest, registers = settings
+        super()._set(tuple(rest))
+        self._registers = dict(registers)
 
     def _pack(self, sensed: Sensed) -> bytes:
         content = self._registers[_CONTENT]
@@ -84,6 +94,8 @@ class WitmotionImu(SimulatedUnit):
             return _frame(_ANSWER, *(_signed(self._registers.get(value + place, 0)) for place in range(4)))
         if register == _UNLOCK and value == _UNLOCK_VALUE:
             self._unlocked_until_s = self._now_s + _UNLOCKED_S
+        elif register == _SAVE and not value and self._now_s < self._unlocked_until_s:
+            self.save()
         elif self._now_s < self._unlocked_until_s:
             self._registers[register] = value
             if register == _RATE_REGISTER:

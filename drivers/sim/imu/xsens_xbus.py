@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from drivers.sim.imu.unit import Sensed, SimulatedUnit
 from supervisor.core.robot import ImuConfig
@@ -42,6 +42,15 @@ class XsensImu(SimulatedUnit):
         self._outputs = _POWER_UP
         self._counter = 0
         self._heard = b""
+        self.save()
+
+    def _settings(self) -> tuple[Any, ...]:
+        return self._outputs, self.period_s
+
+    def _set(self, settings: tuple[Any, ...]) -> None:
+        self._outputs, self.period_s = settings
+        # It measures from power-up, whatever it did before.
+        self._is_streaming = True
 
     def _pack(self, sensed: Sensed) -> bytes:
         items = {
@@ -81,6 +90,9 @@ class XsensImu(SimulatedUnit):
             self._is_streaming = True
         elif self._is_streaming:
             return _message(_ERROR, bytes((_INVALID_MESSAGE,)))
+        elif command == _SET_OUTPUTS and not data:
+            rate = round(1.0 / self.period_s)
+            answer = b"".join(struct.pack(">HH", kind, rate if kind in _SAMPLED else 0xFFFF) for kind in self._outputs)
         elif command == _SET_OUTPUTS:
             problem = self._configure(data)
             if problem:
@@ -106,6 +118,7 @@ class XsensImu(SimulatedUnit):
             return _INVALID_PERIOD
         self._outputs = tuple(kind for kind, _ in outputs)
         self.period_s = 1.0 / rates.pop()
+        self.save()
         return 0
 
 

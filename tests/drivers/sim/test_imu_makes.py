@@ -243,7 +243,7 @@ def test_an_xsens_unit_is_configured_between_config_and_measurement() -> None:
 
 @pytest.mark.parametrize(
     ("outputs", "code"),
-    [([(0x2010, 7)], 3), ([(0x2010, 0)], 3), ([(0x1020, 0xFFFF)], 3), ([(0x5040, 1)], 0x21), ([], 0x21)],
+    [([(0x2010, 7)], 3), ([(0x2010, 0)], 3), ([(0x1020, 0xFFFF)], 3), ([(0x5040, 1)], 0x21)],
 )
 def test_an_xsens_unit_refuses_outputs_that_it_cannot_send(outputs: list[tuple[int, int]], code: int) -> None:
     twin = twin_of("xsens_xbus", "mtdata2")
@@ -267,7 +267,7 @@ def test_a_vectornav_unit_changes_its_packet_and_pauses() -> None:
         "VNWRG,07,40",
     ]
     assert twin.period_s == 0.025
-    assert streams(twin).startswith(b"$VNYMR,")
+    assert b"$VNYMR," in streams(twin)
     output = vectornav_commands.make_binary_output(BINARY_OUTPUT, port_mask=1, divisor=4)
     assert vectornav_answers(twin, output[:9]) == []
     assert vectornav_answers(twin, output[9:]) == ["VNWRG,75,1,4,11,131,1"]
