@@ -16,3 +16,4 @@ class CyberGearMotors(RobStrideMotors):
     """All CyberGear motors of one robot, on all its buses. Implements `MotorGroup`."""
 
     dialect: ClassVar[Dialect] = DIALECT
+    has_settings: ClassVar[bool] = False

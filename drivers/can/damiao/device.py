@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,10 @@ from drivers.bus import CanBus, Frame
 from drivers.can.damiao import codec
 from drivers.can.damiao.batch import FeedbackBatch
 from drivers.can.damiao.inventory import Request, await_feedback, probe_motor
+from drivers.can.damiao.settings import find_settings, write_settings
 from drivers.can.damiao.tables import BROADCAST_ID, STATUS_DISABLED, STATUS_ENABLED
 from drivers.can.impedance import MitBatch
-from drivers.devices import FAULT, STATUS, Block, Codes, WiredMotor
+from drivers.devices import FAULT, STATUS, Block, Changing, Codes, Found, Settings, WiredMotor
 from drivers.motor_group import CanMotors, MotorProbe, Sending, Zeroing
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError
@@ -45,6 +47,8 @@ class DamiaoMotors(CanMotors):
         motors: The motors, in the order of every array passed in.
         buses: Open buses by name; those that no motor of this group is wired to are ignored.
     """
+
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
         super().__init__(motors, buses)
@@ -157,6 +161,12 @@ class DamiaoMotors(CanMotors):
 
     def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:
         return (yield from probe_motor(_Line(self, slot), timeout_s, now_s))
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:
+        return (yield from find_settings(_Line(self, slot), timeout_s, now_s))
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:
+        return (yield from write_settings(_Line(self, slot), settings, now_s))
 
     def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero; written to flash by the motor. Only while disabled.

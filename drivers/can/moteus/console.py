@@ -21,6 +21,15 @@ LONGEST_TEXT: Final = 48
 QUIET: Final = b"tel stop\n"
 """Stop whatever a program on the desk has asked to be sent all the time."""
 
+KEEP: Final = b"conf write\n"
+"""Store all settings in flash."""
+
+DONE: Final = b"OK"
+"""What the controller says to a command that has no other answer."""
+
+DIGITS: Final = 6
+"""Of a setting's value; the controller shows as many."""
+
 _CLIENT_DATA: Final = 0x40
 _SERVER_DATA: Final = 0x41
 _CLIENT_POLL: Final = 0x42
@@ -48,9 +57,25 @@ def make_ask_setting(address: Address, name: str) -> Frame:
     Raises:
         EncodeError: Its name is too long, or has characters that would be another command.
     """
+    return make_say(address, f"conf get {_checked(name)}\n".encode())
+
+
+def make_set_setting(address: Address, name: str, value: float) -> Frame:
+    """Change a setting, until the power is cut; the controller says OK. Only while it is off.
+
+    Raises:
+        EncodeError: The name as in `make_ask_setting`, or an infinite value.
+    """
+    if math.isinf(value):
+        raise EncodeError(f"{name}: {value} is no value")
+    return make_say(address, f"conf set {_checked(name)} {value:.{DIGITS}g}\n".encode())
+
+
+def _checked(name: str) -> str:
+    """The name of a setting, and no other command."""
     if not name.replace(".", "").replace("_", "").isalnum() or not name.isascii():
         raise EncodeError(f"{name!r} is not the name of a setting")
-    return make_say(address, f"conf get {name}\n".encode())
+    return name
 
 
 def heard_text(data: bytes) -> bytes | None:

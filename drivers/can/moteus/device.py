@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,14 @@ from drivers.can.moteus.batch import (
     is_usual,
     make_still,
 )
+from drivers.can.moteus.commissioning import find_settings, write_settings
 from drivers.can.moteus.console import heard_text
 from drivers.can.moteus.inventory import probe_motor
 from drivers.can.moteus.line import Answers, Feedback, Settings
 from drivers.can.moteus.multiplex import WRITE, Access, parse
 from drivers.can.moteus.tables import TURN, Mode
-from drivers.devices import FAULT, STATUS, Block, Codes, WiredMotor
+from drivers.devices import FAULT, STATUS, Block, Changing, Codes, Found, WiredMotor
+from drivers.devices import Settings as KeptSettings
 from drivers.motor_group import CanMotors, MotorProbe, Zeroing
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError, FrameError
@@ -68,6 +71,8 @@ class MoteusMotors(CanMotors):
         motors: The motors, in the order of every array passed in.
         buses: Open buses by name; those that no motor of this group is wired to are ignored.
     """
+
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
         super().__init__(motors, buses)
@@ -205,6 +210,13 @@ class MoteusMotors(CanMotors):
         gains = (settings.kp_nm_per_rad, settings.kd_nm_s_per_rad)
         self._encoder.learn(slot, motor, gains, settings.timeout_counts)
         self._still[slot] = make_still(motor, settings.timeout_counts)
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:  # noqa: ARG002 (it goes with every command)
+        self._answers[slot] = Answers()
+        return (yield from find_settings(_Line(self, slot), now_s))
+
+    def _write_settings(self, slot: int, settings: KeptSettings, now_s: float) -> Changing:
+        return (yield from write_settings(_Line(self, slot), settings, now_s))
 
     def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero, until its power is cut. Only while it is off.

@@ -84,7 +84,7 @@ def probe_motor(line: MotorLine, timeout_s: float, now_s: float) -> Probing:
         counts: int | None = None
         if feedback.mode is not Mode.FAULT:
             now_s, counts = yield from _set_timeout(line, timeout_s, facts, problems, now_s)
-        now_s, values = yield from _read_settings(line, problems, now_s)
+        now_s, values = yield from read_settings(line, problems, now_s)
         facts |= setting_facts(values)
         problems += setting_problems(line.motor, values, feedback.temperature_degc)
         if not problems and counts is not None:
@@ -187,14 +187,14 @@ def _set_timeout(
     return now_s, wanted
 
 
-def _read_settings(
+def read_settings(
     line: MotorLine, problems: list[str], now_s: float
 ) -> Generator[None, float, tuple[float, dict[str, float]]]:
     """Every setting that matters, on the console."""
     values: dict[str, float] = {}
     line.tell(make_say(codec.Address(line.motor.config.id), QUIET))
     for name in SETTINGS:
-        now_s, value = yield from _read_setting(line, name, now_s)
+        now_s, value = yield from read_setting(line, name, now_s)
         if value is None:
             problems.append(f"does not tell its setting {name}: update its firmware")
             break
@@ -202,13 +202,13 @@ def _read_settings(
     return now_s, values
 
 
-def _read_setting(line: MotorLine, name: str, now_s: float) -> Generator[None, float, tuple[float, float | None]]:
+def read_setting(line: MotorLine, name: str, now_s: float) -> Generator[None, float, tuple[float, float | None]]:
     """Ask for a setting until it has come back twice the same, at most a few times."""
     address, answers = codec.Address(line.motor.config.id), line.answers
     seen: set[float | str] = set()
     for _ in range(2 * ATTEMPTS):
         # What is left of an earlier answer must not count as this one.
-        now_s = yield from _silence(line, address, now_s)
+        now_s = yield from silence(line, address, now_s)
         line.tell(make_ask_setting(address, name))
         deadline_s = now_s + REPLY_TIMEOUT_S
         while b"\n" not in answers.text and now_s < deadline_s:
@@ -225,7 +225,7 @@ def _read_setting(line: MotorLine, name: str, now_s: float) -> Generator[None, f
     return now_s, None
 
 
-def _silence(line: MotorLine, address: codec.Address, now_s: float) -> Waiting:
+def silence(line: MotorLine, address: codec.Address, now_s: float) -> Waiting:
     """Listen until the console has nothing more to say."""
     answers = line.answers
     for _ in range(ATTEMPTS):

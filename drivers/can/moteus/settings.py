@@ -1,6 +1,6 @@
 """What a controller must be set to so that it does what the robot file says, and what it must not.
 
-Settings are made with the vendor's tools and kept in flash; this program only reads them.
+Settings are kept in flash; a run only reads them.
 """
 
 from __future__ import annotations
@@ -65,6 +65,32 @@ def setting_facts(values: Mapping[str, float]) -> dict[str, float | str]:
     if CONF_TIMEOUT_TORQUE in values:
         facts["after_timeout_torque_nm"] = values[CONF_TIMEOUT_TORQUE]
     return facts
+
+
+def needed_settings(motor: WiredMotor, values: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    """Settings that can be changed to fit the robot file, and what to; the gear ratio is for a person to judge.
+
+    Args:
+        motor: The motor.
+        values: All of `SETTINGS`.
+    """
+    model = motor.model
+    low_rad, high_rad = motor.starts_within_rad or (0.0, 0.0)
+    limit = 1.0 - SAME_LIMIT
+    if not values[CONF_KP] / TURN >= model.kp_max_nm_per_rad * limit:
+        yield CONF_KP, model.kp_max_nm_per_rad * TURN
+    if not values[CONF_KD] / TURN >= model.kd_max_nm_s_per_rad * limit:
+        yield CONF_KD, model.kd_max_nm_s_per_rad * TURN
+    if values[CONF_KI] != 0.0 and values[CONF_ILIMIT] != 0.0:
+        yield CONF_ILIMIT, 0.0
+    if values[CONF_POSITION_MIN] - low_rad / TURN > SAME_LIMIT:
+        yield CONF_POSITION_MIN, low_rad / TURN
+    if high_rad / TURN - values[CONF_POSITION_MAX] > SAME_LIMIT:
+        yield CONF_POSITION_MAX, high_rad / TURN
+    if not values[CONF_MAX_VELOCITY] * TURN >= model.velocity_max_rad_per_s * limit:
+        yield CONF_MAX_VELOCITY, model.velocity_max_rad_per_s / TURN
+    if values[CONF_FIXED_VOLTAGE] != 0.0:
+        yield CONF_FIXED_VOLTAGE, 0.0
 
 
 def setting_problems(motor: WiredMotor, values: Mapping[str, float], temperature_degc: float) -> list[str]:

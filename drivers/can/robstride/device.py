@@ -17,8 +17,9 @@ from drivers.bus import CanBus, Frame
 from drivers.can.robstride import codec
 from drivers.can.robstride.batch import FeedbackBatch, OperationBatch
 from drivers.can.robstride.inventory import Answers, probe_motor
+from drivers.can.robstride.settings import find_settings, write_settings
 from drivers.can.robstride.tables import DIALECT, HOST_ID, MODE_RESET, MODE_RUN, Dialect
-from drivers.devices import FAULT, STATUS, Block, Codes, WiredMotor
+from drivers.devices import FAULT, STATUS, Block, Changing, Codes, Found, Settings, WiredMotor
 from drivers.motor_group import CanMotors, MotorProbe, Sending, Zeroing
 from supervisor.core.command import Drive
 from supervisor.core.errors import DeviceError
@@ -56,6 +57,7 @@ class RobStrideMotors(CanMotors):
     """
 
     dialect: ClassVar[Dialect] = DIALECT
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, CanBus]) -> None:
         super().__init__(motors, buses)
@@ -159,6 +161,12 @@ class RobStrideMotors(CanMotors):
     def _probe_motor(self, slot: int, timeout_s: float, now_s: float) -> MotorProbe:
         self._answers[slot] = Answers()
         return (yield from probe_motor(_Line(self, slot), timeout_s, now_s, self.dialect))
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:
+        return (yield from find_settings(_Line(self, slot), timeout_s, now_s))
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:
+        return (yield from write_settings(_Line(self, slot), settings, now_s))
 
     def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero, until its power is cut. The motor is switched off for it.

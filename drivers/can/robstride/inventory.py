@@ -205,7 +205,7 @@ def _compare_position(line: MotorLine, facts: Facts, problems: list[str], now_s:
 def _set_run_mode(line: MotorLine, facts: Facts, problems: list[str], now_s: float) -> Waiting:
     """Set impedance control and read it back: in another mode the motor misunderstands every command."""
     write = codec.make_set_run_mode(line.motor.config.id, RUN_MODE_MOTION)
-    now_s, value = yield from _set(line, write, RUN_MODE, RUN_MODE_MOTION, now_s)
+    now_s, value = yield from set_parameter(line, write, RUN_MODE, RUN_MODE_MOTION, now_s)
     facts["run_mode"] = "unknown" if value is None else value
     if value != RUN_MODE_MOTION:
         problems.append(f"run mode reads back {facts['run_mode']} after setting {RUN_MODE_MOTION}: power-cycle it")
@@ -216,7 +216,7 @@ def _set_timeout(line: MotorLine, timeout_s: float, facts: Facts, problems: list
     """Set the command timeout in RAM and read it back: it is what stops the motor when this computer dies."""
     write = codec.make_set_timeout(line.motor.config.id, timeout_s)
     wanted = codec.timeout_counts(timeout_s)
-    now_s, value = yield from _set(line, write, CAN_TIMEOUT, wanted, now_s)
+    now_s, value = yield from set_parameter(line, write, CAN_TIMEOUT, wanted, now_s)
     if value is not None:
         facts["timeout_s"] = round(value * TIMEOUT_COUNT_S, 6)
     if value != wanted:
@@ -227,7 +227,7 @@ def _set_timeout(line: MotorLine, timeout_s: float, facts: Facts, problems: list
     return now_s
 
 
-def _set(
+def set_parameter(
     line: MotorLine, write: Frame, parameter: Parameter, wanted: int, now_s: float
 ) -> Generator[None, float, tuple[float, int | float | None]]:
     """Write a parameter and read it back, until it is what was written, at most a few times."""

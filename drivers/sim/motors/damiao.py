@@ -313,7 +313,7 @@ class DamiaoMotors:
                 raise SimulationError(f"no Damiao fault {new.fault!r}; known: {', '.join(FAULT_CODES)}")
             self._forced[motor] = UNDER_VOLTAGE if new.is_browned_out else FAULT_CODES.get(new.fault, 0)
             if new.is_browned_out and not old.is_browned_out:
-                self._registers[motor] = dict(self._flash[motor])
+                self.restart(motor)
             if new.address_of != old.address_of:
                 address = self._joints[new.address_of].motor
                 for registers in (self._registers[motor], self._flash[motor]):
@@ -328,6 +328,11 @@ class DamiaoMotors:
         self._conditions = list(conditions)
         self._learn_registers()
         self._learn_conditions()
+
+    def restart(self, motor: int) -> None:
+        """Forget every register that was never stored."""
+        self._registers[motor] = dict(self._flash[motor])
+        self._learn_registers()
 
     def _learn_conditions(self) -> None:
         self._sensed = b""
