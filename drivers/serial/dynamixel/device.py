@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bus import SerialPort
-from drivers.devices import FAULT, POSITION, STATUS, TEMPERATURE, TORQUE, VELOCITY, Block, Codes, WiredMotor
+from drivers.devices import (
+    FAULT,
+    POSITION,
+    STATUS,
+    TEMPERATURE,
+    TORQUE,
+    VELOCITY,
+    Block,
+    Changing,
+    Codes,
+    Found,
+    Settings,
+    WiredMotor,
+)
 from drivers.host_impedance import HostImpedance
 from drivers.motor_group import MotorProbe, SerialMotors, Zeroing
 from drivers.serial.dynamixel import codec
@@ -22,6 +35,7 @@ from drivers.serial.dynamixel import instructions as make
 from drivers.serial.dynamixel import tables as t
 from drivers.serial.dynamixel.asking import Probed
 from drivers.serial.dynamixel.batch import BLOCK, Goal, GoalCurrentBatch, field
+from drivers.serial.dynamixel.commissioning import find_settings, write_settings
 from drivers.serial.dynamixel.inventory import list_bytes, probe_motor
 from drivers.serial.dynamixel.line import Question, ServoLine
 from drivers.serial.dynamixel.settings import RegisterChange
@@ -43,6 +57,8 @@ class DynamixelMotors(SerialMotors):
         motors: The motors, in the order of every array passed in.
         buses: Open lines by name; those that no motor of this group is wired to are ignored.
     """
+
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, SerialPort]) -> None:
         super().__init__(motors, buses)
@@ -207,6 +223,13 @@ class DynamixelMotors(SerialMotors):
     def register_changes(self) -> Mapping[str, Sequence[RegisterChange]]:
         """What must be set otherwise, by joint, as the last inventory found it; who did not answer is missing."""
         return {joint: probed.changes for joint, probed in self._probed.items() if probed.found}
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:  # noqa: ARG002 (it is not stored)
+        return (yield from find_settings(Probed(_Reached(self, slot), self._servos[slot]), now_s))
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:
+        probed = Probed(_Reached(self, slot), self._servos[slot])
+        return (yield from write_settings(probed, settings, now_s))
 
     def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of a motor its zero, in EEPROM. Only while it is off; see `zero`."""

@@ -3,24 +3,25 @@
 SCS servos know no sync read: they are asked one by one, a servo per line and cycle. Series may share a line.
 
 The error byte of every answer is the servo's fault code. Nothing is ever written to what is stored in a servo, nor to
-its lock, but for `set_zero`.
+its lock, but for `set_zero` and `configure`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bus import SerialPort
-from drivers.devices import WiredMotor
+from drivers.devices import Changing, Found, Settings, WiredMotor
 from drivers.host_position import Mask
 from drivers.motor_group import MotorProbe, Zeroing
 from drivers.serial.feetech import codec, instructions
 from drivers.serial.feetech.batch import GoalBatch, StateBatch
 from drivers.serial.feetech.inventory import probe_servo
+from drivers.serial.feetech.settings import find_settings, write_settings
 from drivers.serial.feetech.tables import (
     ATTEMPTS,
     IDENTITY_ADDRESS,
@@ -53,6 +54,8 @@ class FeetechServos(PositionServos):
         motors: The servos, in the order of every array passed in.
         buses: Open lines by name; those that no servo of this group is wired to are ignored.
     """
+
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, SerialPort]) -> None:
         self.models: tuple[FeetechModel, ...] = tuple(MODELS[motor.config.model] for motor in motors)
@@ -133,6 +136,12 @@ class FeetechServos(PositionServos):
     def block(self, slot: int, size: int) -> bytes | None:
         """What the last read of so many bytes brought."""
         return self._blocks[slot].get(size)
+
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:  # noqa: ARG002 (there is none)
+        return (yield from find_settings(_Servo(self, slot), now_s))
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:
+        return (yield from write_settings(_Servo(self, slot), settings, now_s))
 
     def set_zero(self, joint: str, now_s: float) -> Zeroing:
         """Make the present position of an STS servo its zero, which it stores. Only while it is off."""

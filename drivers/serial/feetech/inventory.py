@@ -6,7 +6,7 @@ when its power is cut: the torque switch, to off, and the torque limit, which is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,21 +131,25 @@ def probe_servo(line: ServoLine, now_s: float) -> Generator[None, float, tuple[f
     return now_s, DeviceReport(line.motor.joint, config.bus, True, tuple(problems), facts)
 
 
-def _stored_problems(line: ServoLine, stored: Block, facts: Facts) -> Iterator[str]:
-    """What is stored otherwise than the table and the robot file have it; the stiffness is told to the loop."""
-    model = line.model
-    low, high = TURN_COUNTS[model.series]
-    expected = {
-        "model": model.number,
+def wanted_registers(line: ServoLine) -> Mapping[str, int]:
+    """What stored registers must read, as far as the series has them."""
+    low, high = TURN_COUNTS[line.model.series]
+    return {
+        "model": line.model.number,
         "id": line.motor.config.id,
         "min_angle": low,
         "max_angle": high,
         "mode": STS_MODE_POSITION,
-        "d_gain": model.d_gain,
+        "d_gain": line.model.d_gain,
         "i_gain": 0,
     }
+
+
+def _stored_problems(line: ServoLine, stored: Block, facts: Facts) -> Iterator[str]:
+    """What is stored otherwise than the table and the robot file have it; the stiffness is told to the loop."""
+    model = line.model
     series = SERIES[model.series]
-    for name, value in expected.items():
+    for name, value in wanted_registers(line).items():
         if name in stored and stored[name] != value:
             yield (
                 f"register {series.registers[name].address} ({name}) reads {stored[name]}, and {model.name} is driven "

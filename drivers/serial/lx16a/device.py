@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Generator, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bus import SerialPort
-from drivers.devices import POSITION, TEMPERATURE, TORQUE, VELOCITY, WiredMotor
+from drivers.devices import POSITION, TEMPERATURE, TORQUE, VELOCITY, Changing, Found, Settings, WiredMotor
 from drivers.host_position import Mask
 from drivers.motor_group import MotorProbe
 from drivers.serial.framing import Packet
 from drivers.serial.half_duplex import Line, Question
 from drivers.serial.lx16a import codec
 from drivers.serial.lx16a.inventory import probe_servo
+from drivers.serial.lx16a.settings import find_settings, write_settings
 from drivers.serial.lx16a.tables import (
     ATTEMPTS,
     CENTRE_COUNT,
@@ -58,6 +59,8 @@ class Lx16aServos(PositionServos):
         motors: The servos, in the order of every array passed in.
         buses: Open lines by name; those that no servo of this group is wired to are ignored.
     """
+
+    has_settings: ClassVar[bool] = True
 
     def __init__(self, motors: Sequence[WiredMotor], buses: Mapping[str, SerialPort]) -> None:
         self._ids = [motor.config.id for motor in motors]
@@ -175,6 +178,12 @@ class Lx16aServos(PositionServos):
             answers[command] = before
         return now_s, found
 
+    def _find_settings(self, slot: int, timeout_s: float, now_s: float) -> Found:  # noqa: ARG002 (there is none)
+        return (yield from find_settings(_Servo(self, slot), now_s))
+
+    def _write_settings(self, slot: int, settings: Settings, now_s: float) -> Changing:
+        return (yield from write_settings(_Servo(self, slot), settings, now_s))
+
 
 class _Servo:
     """One servo of a group, as its inventory reaches it. Implements `ServoLine`."""
@@ -189,7 +198,10 @@ class _Servo:
 
     def switch_off(self) -> None:
         self._group.release(self._slot)
-        self._group.send_one(self._slot, codec.make_load(self.motor.config.id, is_loaded=False))
+        self.order(codec.make_load(self.motor.config.id, is_loaded=False))
+
+    def order(self, packet: bytes) -> None:
+        self._group.send_one(self._slot, packet)
 
     @property
     def spoilt_bytes(self) -> int:

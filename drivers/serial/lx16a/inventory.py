@@ -63,6 +63,10 @@ class ServoLine(Protocol):
         """Switch it off, which it does not answer."""
         ...
 
+    def order(self, packet: bytes) -> None:
+        """Tell it something that it does not answer."""
+        ...
+
     def silence_problem(self, asked: str, spoilt_bytes: int) -> str:
         """Why it does not answer."""
         ...
