@@ -186,8 +186,8 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
         log.append(
             EventKind.NOTE,
             now_s,
-            f"cycles began {late.p50:g} us late in the middle, {late.p99:g} at p99, {late.p999:g} at p99.9, {late.max:g} at "
-            f"most; {control.missed} of {control.cycles + control.missed} periods were missed",
+            f"cycles began {late.p50:g} us late in the middle, {late.p99:g} at p99, {late.p999:g} at p99.9, at most "
+            f"{late.max:g}; {control.missed} of {control.cycles + control.missed} periods were missed",
             {"wake_us": asdict(late), "missed": control.missed, "cycles": control.cycles},
         )
     log.append(EventKind.END, now_s, outcome, {"exit_code": document["exit_code"]})

@@ -107,10 +107,13 @@ class ControlLoop:
 
     def run(self) -> None:
         """Until the end."""
-        core, pacer, beat = self._core, self._pacer, self._watchdog.beat
-        inputs, cycle = core.inputs, 0
+        core, pacer, beat, collect = self._core, self._pacer, self._watchdog.beat, self._link.collect
+        inputs, cycle, clock_s = core.inputs, 0, time.monotonic
         while True:
-            now_s = pacer.wait()
+            pacer.wait()
+            collect()
+            # Read after the mission's output: however long this process was stopped in between, that is not newer.
+            now_s = clock_s()
             inputs.loop_lag_mean_s, inputs.loop_lag_worst_s = pacer.lag_mean_s, pacer.lag_worst_s
             if cycle % LOOK_CYCLES == 0:
                 self._look(now_s)

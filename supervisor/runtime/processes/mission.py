@@ -25,7 +25,7 @@ from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.preparation import Prepared, prepare
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
-from supervisor.runtime.realtime.scheduling import freeze_garbage
+from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
 from supervisor.runtime.shared.desk import SharedOperator
 from supervisor.runtime.shared.links import MissionLink
 from supervisor.runtime.shared.memory import Health, Note, RunMemory, opened
@@ -36,6 +36,12 @@ from trees.missions.root import create_root
 
 FINISHED: Final = 1
 """In the number of the mission's health: the tree has ended, and the robot is at rest or was never on."""
+
+NICENESS: Final = -10
+"""A tick that is late costs a stage; the control loop does not mind."""
+
+LEAF_DEADLINE_TICKS: Final = 2.5
+"""One leaf may take so long before it counts as hung: shorter than a proposal may be old."""
 
 _FIRST_SNAPSHOT_S: Final = 0.002
 
@@ -78,7 +84,14 @@ class MissionLoop:
             robot, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio
         )
         self._operator, self._tick_operator = self._make_operator()
-        self._context = MissionContext(robot, self._policy, self._judge, self._operator, timer_s=time.monotonic)
+        self._context = MissionContext(
+            robot,
+            self._policy,
+            self._judge,
+            self._operator,
+            timer_s=time.monotonic,
+            leaf_deadline_s=LEAF_DEADLINE_TICKS * setup.tick_s,
+        )
         self._root = create_root(self._context, prepared.mission, prepared.robot.safety)
         self._core = MissionCore(self._root, self._context, self._link)
         self._witness = Witness()
@@ -168,7 +181,7 @@ def run_mission_process(setup: MissionSetup) -> None:
         signal.signal(signal.SIGTERM, loop.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         freeze_garbage()
-        say_ready()
+        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
         try:
             loop.run()
         finally:

@@ -19,11 +19,14 @@ from supervisor.evidence.record import RowFile
 from supervisor.evidence.run_folder import CYCLES, EVENTS
 from supervisor.runtime.journal import Journal
 from supervisor.runtime.processes.setup import Shared, guarded, receive, say, say_ready
+from supervisor.runtime.realtime.scheduling import take_share
 from supervisor.runtime.shared.links import SnapshotReader
 from supervisor.runtime.shared.memory import Health, RunMemory, opened
 
 PERIOD_S: Final = 0.02
 """How often rows are taken: ten at 500 Hz."""
+
+NICENESS: Final = -5
 
 MOST_ROWS: Final = 500
 """Taken at once: a second's worth, so that one that was stopped catches up without being deaf meanwhile."""
@@ -132,7 +135,7 @@ def run_recorder(setup: RecorderSetup) -> None:
         recorder = Recorder(shared, memory)
         signal.signal(signal.SIGTERM, recorder.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say_ready()
+        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
         recorder.run()
 
 

@@ -68,6 +68,17 @@ def take_priority(priority: int) -> Effect:
     return Effect(asked, asked, is_met=True)
 
 
+def take_share(niceness: int) -> Effect:
+    """Get more of a busy processor than others in the normal class, without keeping anybody off it for good."""
+    asked = f"niceness {niceness}"
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+    except OSError as error:
+        advice = "allow it: `ulimit -e 40`, nice in limits.conf, or CAP_SYS_NICE"
+        return Effect(asked, error.strerror or str(error), is_met=False, advice=advice)
+    return Effect(asked, asked, is_met=True)
+
+
 def take_core(core: int) -> Effect:
     """Run on one core, and no other."""
     asked = f"core {core}"

@@ -72,8 +72,11 @@ class ControlLink:
             self._buses = snapshot.buses
             self._memory.counters.write(encode_counters(snapshot.gate, snapshot.buses))
 
-    def output(self) -> MissionOutput | None:
-        """The newest output, None before the first. One that cannot be read leaves the last: its age is watched."""
+    def collect(self) -> None:
+        """Take the newest output. Before the clock is read: then nothing in a cycle is newer than the cycle itself.
+
+        One that cannot be read leaves the last: its age is watched.
+        """
         slot = self._memory.output
         if slot.number != self._output_number:
             found = slot.read()
@@ -82,6 +85,9 @@ class ControlLink:
                 decoded = self._memory.codec.decode(found[1])
                 if decoded is not None:
                     self._output = decoded
+
+    def output(self) -> MissionOutput | None:
+        """The output that was collected last, None before the first."""
         return self._output
 
     def press(self, action: OperatorAction) -> None:

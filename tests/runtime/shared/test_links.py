@@ -56,9 +56,13 @@ class SharedLink:
         self.mission_memory = RunMemory(folder, PUP.config, PUP.safety, create=False)
         control = ControlLink(self.control_memory)
         mission = MissionLink(self.mission_memory, PUP.config)
-        self.post_snapshot = control.post_snapshot
-        self.output, self.take_actions = control.output, control.take_actions
+        self._control = control
+        self.post_snapshot, self.take_actions = control.post_snapshot, control.take_actions
         self.snapshot, self.post_output, self.post_action = mission.snapshot, mission.post_output, mission.post_action
+
+    def output(self) -> MissionOutput | None:
+        self._control.collect()
+        return self._control.output()
 
 
 class BothRecorders:
@@ -132,10 +136,14 @@ def test_presses_arrive_once_and_in_order(memory: RunMemory) -> None:
 
 def test_an_output_that_cannot_be_read_leaves_the_last_one(memory: RunMemory) -> None:
     link = ControlLink(memory)
+    link.collect()
     assert link.output() is None
     memory.output.write(memory.codec.encode(MissionOutput(7, 0.5)))
+    assert link.output() is None
+    link.collect()
     assert link.output() == MissionOutput(7, 0.5)
     memory.output.write(b"rubbish")
+    link.collect()
     assert link.output() == MissionOutput(7, 0.5)
 
 
