@@ -157,6 +157,21 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
             raise typer.Exit(EXIT_USAGE) from None
 
 
+@app.command(name="calibrate-guards")
+def calibrate_guards(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs in which nothing was wrong.")],
+    robot: Annotated[str | None, typer.Option("--robot", metavar="ROBOT", help="Default: the one of the runs.")] = None,
+    quantile: Annotated[float, typer.Option("--quantile", help="Of what the guards measured in motion.")] = 0.999,
+    margin: Annotated[float, typer.Option("--margin", help="What the quantile is multiplied with.")] = 1.3,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a new file.")] = None,
+) -> None:
+    """Derive guard thresholds from recorded runs. Writes a proposal; never changes a safety file."""
+    with _exit_codes():
+        from supervisor.runtime.calibration_text import propose
+
+        typer.echo(propose(runs, robot, quantile, margin, output), nl=False)
+
+
 @app.command()
 def new(
     robot: Annotated[str, typer.Argument(metavar="ROBOT", help="Name of the new robot.")],
