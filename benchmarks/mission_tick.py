@@ -42,7 +42,7 @@ class NoRecorder:
 
     is_healthy = True
 
-    def append(self, *_arguments: object) -> None:
+    def append(self, *_arguments: object, **_keys: object) -> None:
         """Nothing."""
 
 
