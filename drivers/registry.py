@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -357,17 +358,21 @@ def damping_problems(robot: RobotConfig, damping_nm_s_per_rad: float) -> list[st
         robot: The robot; joints whose motor is unknown are left out.
         damping_nm_s_per_rad: What DAMP asks of every joint.
     """
-    short: list[tuple[str, JointConfig, float]] = []
+    limits: dict[str, float] = {}
     for name, joint in robot.joints.items():
         maximum = damping_maximum(joint)
         if maximum is not None and damping_nm_s_per_rad / joint.gear**2 > maximum:
-            short.append((name, joint, maximum))
-    return [
-        f"joint {name}: profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad / joint.gear**2:.4g} N·m·s/rad of the "
-        f"motor (gear {joint.gear:g}), and a {joint.motor.model} can be told at most {maximum:g}: lower it in the "
-        f"safety file, for all joints to {min(limit * other.gear**2 for _, other, limit in short):.4g} or less"
-        for name, joint, maximum in short
-    ]
+            limits[name] = maximum * joint.gear**2
+    if not limits:
+        return []
+    names = ", ".join(
+        f"{name} {limit:.4g} ({robot.joints[name].motor.model}, gear {robot.joints[name].gear:g})"
+        for name, limit in limits.items()
+    )
+    lowest = math.floor(min(limits.values()) * 1e3) / 1e3
+    asked = f"profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad:g} N·m·s/rad"
+    remedy = f"lower it in the safety file to {lowest:g}, or use motors that damp more"
+    return [f"{asked}, and DAMP would not reach motors that can be told less: {names}: {remedy}"]
 
 
 def damping_maximum(joint: JointConfig) -> float | None:
