@@ -7,12 +7,13 @@ anew, with the cable in its place.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import os
 import struct
 import termios
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from drivers.bus import Frame, FrameTaker
 from supervisor.core.errors import RefusedError
@@ -224,11 +225,11 @@ def open_gpio(config: GpioStopConfig, timer_s: Callable[[], float] = time.perf_c
     """
     name = f"emergency_stop: line {config.line} of {config.chip}"
     try:
-        import gpiod  # noqa: PLC0415 (an extra; only needed where a robot has such a button)
-        from gpiod.line import Bias, Direction, Value  # noqa: PLC0415
+        # An extra; only needed where a robot has such a button.
+        gpiod: Any = importlib.import_module("gpiod")
     except ImportError:
         raise RefusedError([f"{name} needs the Python package gpiod: pip install 'handrail[gpio]'"]) from None
-    settings = gpiod.LineSettings(direction=Direction.INPUT, bias=Bias[config.bias.upper()])
+    settings = gpiod.LineSettings(direction=gpiod.line.Direction.INPUT, bias=gpiod.line.Bias[config.bias.upper()])
     try:
         request = gpiod.request_lines(config.chip, {config.line: settings}, consumer="handrail emergency stop")
         request.get_value(config.line)
@@ -236,7 +237,7 @@ def open_gpio(config: GpioStopConfig, timer_s: Callable[[], float] = time.perf_c
         raise RefusedError(
             [f"{name} cannot be had: {error}; check the names with gpioinfo, and that you may (group gpio)"]
         ) from None
-    get, line, high = request.get_value, config.line, Value.ACTIVE
+    get, line, high = request.get_value, config.line, gpiod.line.Value.ACTIVE
     stop = LevelStop(lambda: get(line) is high, config.pressed_is == "high", request.release)
     _require_quick(stop, name, "a line of the processor itself instead of one of an expander", timer_s)
     return stop

@@ -1,0 +1,87 @@
+"""What crosses the local socket: one small JSON request, one JSON answer. Reading is total."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast, get_args
+
+from supervisor.core.levels import OperatorAction
+
+REQUEST_BYTES: Final = 256
+"""No request comes near it."""
+
+ANSWER_BYTES: Final = 131_072
+"""A status of 30 joints and their buses takes 4 kB; a socket's buffer holds 200 kB."""
+
+STATUS: Final = "status"
+
+COMMANDS: Final = (*(action.value for action in OperatorAction), STATUS)
+"""Everything that can be asked."""
+
+AnswerKind = Literal["accepted", "refused", "unanswered", "error"]
+
+_KINDS: Final = get_args(AnswerKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a supervisor says to a request.
+
+    Attributes:
+        kind: What became of it; "error" where the request itself is none.
+        lines: The same in words.
+        status: How the run is, for `status`.
+    """
+
+    kind: AnswerKind
+    lines: tuple[str, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def encode_request(command: str) -> bytes:
+    """A request as bytes."""
+    return json.dumps({"command": command}).encode()
+
+
+def decode_request(raw: bytes) -> str:
+    """The command of a request.
+
+    Raises:
+        ValueError: It is none, and what is wrong with it.
+    """
+    if len(raw) > REQUEST_BYTES:
+        raise ValueError(f"a request of more than {REQUEST_BYTES} bytes")
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ValueError("a request that is not JSON") from None
+    if not isinstance(content, dict) or set(cast("dict[str, object]", content)) != {"command"}:
+        raise ValueError('a request that is not {"command": …}')
+    command = cast("dict[str, object]", content)["command"]
+    if not isinstance(command, str) or command not in COMMANDS:
+        raise ValueError(f"an unknown command; allowed: {', '.join(COMMANDS)}")
+    return command
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """An answer as bytes; one that is too long loses what it says of the status."""
+    content = {"kind": answer.kind, "lines": list(answer.lines), "status": dict(answer.status)}
+    raw = json.dumps(content, default=str).encode()
+    if len(raw) <= ANSWER_BYTES:
+        return raw
+    lines = [line[:1000] for line in answer.lines[:20]]
+    return json.dumps({"kind": answer.kind, "lines": [*lines, "the answer was too long"], "status": {}}).encode()
+
+
+def decode_answer(raw: bytes) -> Answer | None:
+    """An answer out of bytes; None where they are none."""
+    try:
+        content = json.loads(raw)
+        kind, lines, status = content["kind"], content["lines"], content["status"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    if kind not in _KINDS or not isinstance(lines, list) or not isinstance(status, dict):
+        return None
+    return Answer(kind, tuple(map(str, cast("list[object]", lines))), cast("dict[str, Any]", status))

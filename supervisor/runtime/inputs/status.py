@@ -1,0 +1,121 @@
+"""How a run is, for `handrail status`: as values, and as lines for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from supervisor.core.exchange import Snapshot
+from supervisor.core.ports import Prompt
+from supervisor.runtime.shared.memory import RunMemory
+
+PROCESSES: Final = ("control", "mission", "recorder", "guardian")
+_CLOSEST: Final = 3
+
+
+def run_status(memory: RunMemory, snapshot: Snapshot | None, prompt: Prompt | None, now_s: float) -> dict[str, Any]:
+    """How a run is, as values that JSON can carry.
+
+    Args:
+        memory: The run's shared memory.
+        snapshot: The control loop's newest, None before the first.
+        prompt: What the operator is asked.
+        now_s: Clock.
+    """
+    status: dict[str, Any] = {
+        "question": None if prompt is None else {"text": prompt.text, "action": prompt.action.value},
+        "stage": _stage(memory),
+        "ages_s": {name: _age_s(memory, name, now_s) for name in PROCESSES},
+    }
+    if snapshot is None:
+        return status | {"level": None, "arming": None}
+    stop = snapshot.stop
+    return status | {
+        "level": snapshot.level.name,
+        "arming": snapshot.arming.value,
+        "is_at_rest": snapshot.is_at_rest,
+        "snapshot_age_s": _number(now_s - snapshot.state.now_s),
+        "stop": None
+        if stop is None
+        else {
+            "level": stop.level.name,
+            "guard": stop.guard,
+            "measured": _number(stop.measured),
+            "limit": _number(stop.limit),
+            "unit": stop.unit,
+            "stage": stop.stage,
+            "joints": list(stop.joints),
+            "further": list(stop.further),
+            "planned": stop.planned,
+        },
+        "refusals": list(snapshot.refusals),
+        "tripped": [reading.id for reading in snapshot.board if reading.tripped],
+        "buses": {
+            name: {
+                "sent": bus.sent,
+                "received": bus.received,
+                "expected": bus.expected,
+                "dropped": bus.dropped,
+                "errors": bus.errors,
+                "is_off": bus.is_off,
+            }
+            for name, bus in snapshot.buses.items()
+        },
+    }
+
+
+def _stage(memory: RunMemory) -> str:
+    found = memory.output.read()
+    output = None if found is None else memory.codec.decode(found[1])
+    return "" if output is None else output.stage
+
+
+def _age_s(memory: RunMemory, name: str, now_s: float) -> float | None:
+    """Age of a process's last word, None where it has said nothing yet."""
+    health = getattr(memory, name).read()
+    return None if health is None else _number(now_s - health.stamp_s)
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinities."""
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """A status in words."""
+    if status.get("arming") is None:
+        return ["the control loop has said nothing yet"]
+    at_rest = ", motors off" if status["is_at_rest"] else ""
+    lines = [
+        f"robot     {status['arming']}, level {status['level']}{at_rest}",
+        f"stage     {status['stage'] or '-'}",
+    ]
+    question = status["question"]
+    if question is not None:
+        lines.append(f"question  {question['text']} (answer: handrail {question['action']})")
+    stop = status["stop"]
+    if stop is not None:
+        joints = f" at {', '.join(stop['joints'])}" if stop["joints"] else ""
+        measured = "" if stop["measured"] is None or not stop["unit"] else (
+            f": {stop['measured']:.3g} of {_text(stop['limit'])} {stop['unit']}"
+        )  # fmt: skip
+        lines.append(f"stop      {stop['level']} by {stop['guard']}{joints}{measured}")
+        if stop["further"]:
+            lines.append(f"          then {', '.join(stop['further'])}")
+    if status["tripped"]:
+        lines.append(f"tripped   {', '.join(status['tripped'])}")
+    lines += [f"refused   {reason}" for reason in status["refusals"]]
+    for name, bus in status["buses"].items():
+        off = ", OFF" if bus["is_off"] else ""
+        lost = bus["expected"] - bus["received"]
+        lines.append(
+            f"bus       {name}: {bus['received']} received, {max(lost, 0)} missing, {bus['errors']} errors{off}"
+        )
+    ages = ", ".join(f"{name} {_text(age)} s" for name, age in status["ages_s"].items() if age is not None)
+    lines.append(f"heard of  {ages or 'nobody'}")
+    return lines
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
