@@ -113,9 +113,11 @@ def monitor_robot(
         show, every_s, close = _screen(as_json=as_json)
         try:
             began_s = due_s = bench.now_s
-            while not interrupts.take() and bench.now_s < began_s + until_s:
+            is_over = False
+            while not is_over and not interrupts.take():
                 state = watch.step()
-                if state.now_s >= due_s + every_s or state.now_s >= began_s + until_s:
+                is_over = state.now_s >= began_s + until_s
+                if is_over or state.now_s >= due_s + every_s:
                     due_s = state.now_s
                     show(watch.view(state))
         finally:
