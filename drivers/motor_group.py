@@ -142,6 +142,7 @@ class MotorsOnBuses(ABC, Generic[Bus]):
             DeviceError: The motor does not answer, or is not off and healthy.
         """
         if not self.has_settings:
+            yield
             return ()
         slot = self._slot_of(joint)
         now_s = yield from self._await_off(slot, now_s)
@@ -164,6 +165,7 @@ class MotorsOnBuses(ABC, Generic[Bus]):
             DeviceError: The motor does not answer, is not off and healthy, or does not take one of them.
         """
         if not settings:
+            yield
             return ()
         slot = self._slot_of(joint)
         now_s = yield from self._await_off(slot, now_s)
@@ -187,6 +189,7 @@ class MotorsOnBuses(ABC, Generic[Bus]):
         began_s, status, code = now_s, MotorStatus.UNKNOWN, 0
         values, codes = np.zeros((TEMPERATURE + 1, len(self.motors))), np.zeros((2, len(self.motors)), dtype=np.int64)
         while now_s <= began_s + OFF_WAIT_S:
+            now_s = yield
             if self._stamps[slot] > began_s:
                 self._decode(values, codes)
                 status, code = MotorStatus(int(codes[STATUS, slot])), int(codes[FAULT, slot])
@@ -194,7 +197,6 @@ class MotorsOnBuses(ABC, Generic[Bus]):
                 return now_s
             if status is not MotorStatus.UNKNOWN:
                 break
-            now_s = yield
         motor = self.motors[slot]
         who = f"motor of {motor.joint} ({motor.config.make} {motor.config.id} on {motor.config.bus})"
         if status is MotorStatus.UNKNOWN:

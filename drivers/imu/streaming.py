@@ -137,6 +137,7 @@ class StreamingImu(ABC, Generic[Sample]):
     def _set_up(self, settings: Settings, now_s: float) -> Finding:
         """Write settings, if any, and look for what is otherwise."""
         if self.kept is None:
+            yield
             return ()
         line = self._line = UnitLine(self._config, self._port)
         try:

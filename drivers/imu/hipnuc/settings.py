@@ -15,7 +15,8 @@ from drivers.imu.hipnuc.tables import PACKET_NAMES
 from supervisor.core.errors import DeviceError
 
 COUNTED_PACKETS: Final = 100
-"""How many packets are waited for: counting them is exact to one."""
+LISTENED_S: Final = 1.0
+"""How many packets are waited for, and how long at least: counting them is exact to one."""
 
 SAME_RATE: Final = 0.05
 """How far a counted rate may be from the wanted one, of that: clocks and arrival times are not exact."""
@@ -40,14 +41,14 @@ def find_settings(line: UnitLine, now_s: float) -> Found:
     if verdict is None:
         raise DeviceError("imu does not answer LOG VERSION: check port, baud rate, and both wires of its cable")
     line.heard = b""
-    listened_s = COUNTED_PACKETS / config.rate_hz
+    listened_s = max(LISTENED_S, COUNTED_PACKETS / config.rate_hz)
     now_s = yield from pause(listened_s, now_s)
     counted = Counter(PACKET_NAMES.get(payload[0], "other") for payload in FrameParser().feed(line.heard) if payload)
     rates_hz = {packet: count / listened_s for packet, count in counted.items()}
     is_right = set(rates_hz) == {config.packet}
     if is_right and abs(rates_hz[config.packet] - config.rate_hz) <= SAME_RATE * config.rate_hz:
         return now_s, ()
-    found = ", ".join(f"{packet} at {rate:.0f} Hz" for packet, rate in sorted(rates_hz.items())) or "nothing"
+    found = ", ".join(f"{packet} at about {rate:.0f} Hz" for packet, rate in sorted(rates_hz.items())) or "nothing"
     wanted = f"{config.packet} at {config.rate_hz:g} Hz"
     return now_s, (Setting("imu", OUTPUT, found, wanted, "flash", "its other packets are switched off"),)
 
