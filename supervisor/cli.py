@@ -319,6 +319,36 @@ def zero(
         typer.echo(commands.zero_joint(robot, joint, live=live, at=at, ask=ask))
 
 
+@app.command()
+def configure(
+    robot: RobotArgument,
+    devices: Annotated[
+        list[str] | None, typer.Argument(metavar="[JOINT|imu ...]", help="Which devices; all by default.")
+    ] = None,
+    live: LiveOption = False,
+    at: AtOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: write everything that differs.")] = False,
+) -> None:
+    """Show what motors and IMU keep otherwise than the robot file needs it; write it after asking. Motors stay off."""
+    _check_place(live=live, at=at)
+    with _exit_codes():
+        from rich.prompt import Confirm
+
+        from supervisor.runtime.workbench.configure import configure_robot
+
+        def ask(text: str) -> bool:
+            try:
+                return yes or Confirm.ask(text, default=False)
+            except EOFError:
+                return False
+
+        is_right = configure_robot(
+            robot, devices or [], live=live, at=at, show=lambda text: typer.echo(text, nl=False), ask=ask
+        )
+        if not is_right:
+            raise typer.Exit(EXIT_REFUSED)
+
+
 def main() -> None:
     """Entry point of the command."""
     app()
