@@ -50,6 +50,7 @@ def test_it_begins_hanging_limp_and_nearly_still() -> None:
     truth = plant.truth
     assert truth.position_base_in_world_m == pytest.approx((0.0, 0.0, 0.6), abs=5e-3)
     assert truth.tilt_rad < 0.1
+    assert (plant.position_base_in_world_m, plant.tilt_rad) == (tuple(truth.position_base_in_world_m), truth.tilt_rad)
     assert truth.floor_force_n == 0.0
     before = plant.position_rad.copy()
     for _ in range(500):

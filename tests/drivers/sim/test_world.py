@@ -106,6 +106,44 @@ def test_the_inertial_unit_feels_the_trunk_accelerate() -> None:
     assert 0.4 < host.packets[2].acc_g[1] < 1.2
 
 
+def test_devices_that_answer_apart_from_the_body_do_what_they_do_in_lockstep() -> None:
+    together, apart = Host(), Host()
+    for host in (together, apart):
+        host.enable()
+
+    def advance(now_s: float) -> None:
+        world = apart.world
+        world.exchange(now_s - apart.config.control_period_s)
+        world.move_to(now_s)
+
+    apart.world.advance_to = advance  # type: ignore[method-assign]
+    for _ in range(50):
+        together.step(together.hold())
+        apart.step(apart.hold())
+        assert (apart.frames, apart.raw_imu) == (together.frames, together.raw_imu)
+
+
+def test_devices_answer_without_the_body_moving() -> None:
+    host = Host()
+    before = host.world.plant.data.time
+    for attempt in range(3):
+        host.cans["can0"].send([make_poll(1)])
+        host.world.exchange(0.0004 * attempt)
+        assert len(host.cans["can0"].receive(1.0)) == 1
+    assert host.world.plant.data.time == before
+    host.world.move_to(0.002)
+    assert host.world.plant.data.time > before
+    with pytest.raises(SimulationError, match="cannot go back"):
+        host.world.move_to(0.0)
+
+
+def test_every_bus_in_memory_is_there_by_its_name() -> None:
+    host = Host()
+    assert list(host.world.wires) == list(host.config.buses)
+    assert host.world.wires["can0"] is host.cans["can0"]
+    assert host.world.wires["imu0"] is host.imu_line
+
+
 def test_the_same_seed_and_calls_give_the_same_bytes_and_another_seed_does_not() -> None:
     def run(seed: int, variation: Any = None) -> list[Any]:
         host = Host({"kind": "frames_dropped", "bus": "can1", "rate": 0.2}, seed=seed, variation=variation)
