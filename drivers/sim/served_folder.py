@@ -43,7 +43,6 @@ class PlantFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._is_ours = not path.exists()
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -83,7 +82,7 @@ class PlantFolder:
         new.replace(self.path / LINES)
 
     def close(self) -> None:
-        """Leave nothing behind but what hosts still use. Idempotent."""
+        """Leave nothing behind but what hosts still use, or others have put there. Idempotent."""
         if self._descriptor < 0:
             return
         self._remove(LINES)
@@ -92,9 +91,7 @@ class PlantFolder:
                 with contextlib.suppress(OSError):
                     bus.rmdir()
             (self.path / BUSES).rmdir()
-        if self._is_ours:
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
+            self.path.rmdir()
         os.close(self._descriptor)
         self._descriptor = -1
 
@@ -125,7 +122,7 @@ def read_lines(path: Path) -> tuple[str, Mapping[str, str]]:
     except BlockingIOError:
         pass
     else:
-        raise BusError(f"no simulated robot is served at {path}; start one: handrail sim ROBOT --dir {path}")
+        raise BusError(_nobody(path))
     finally:
         os.close(descriptor)
     try:
@@ -133,6 +130,10 @@ def read_lines(path: Path) -> tuple[str, Mapping[str, str]]:
         return str(found["robot"]), cast("dict[str, str]", dict(found["lines"]))
     except (OSError, ValueError, TypeError, KeyError):
         raise BusError(f"the simulated robot at {path} is not ready yet") from None
+
+
+def _nobody(path: Path) -> str:
+    return f"no simulated robot is served at {path}; start one: handrail sim ROBOT --dir {path}"
 
 
 def _open_own(path: Path) -> int:
@@ -143,6 +144,8 @@ def _open_own(path: Path) -> int:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise BusError(_nobody(path)) from None
     except OSError as error:
         raise BusError(f"{path} is not the folder of a simulated robot: {error.strerror}") from None
     found = os.fstat(descriptor)
