@@ -260,12 +260,16 @@ def scan(
 ) -> None:
     """Ask who is there: makes, ids, firmware, faults, conflicts. Energises nothing; some makes go limp when asked."""
     _check_place(live=live, at=at)
+    is_bus = bool(make) or where.startswith("/dev/")
+    if is_bus and at is not None:
+        typer.echo("handrail: --at is for a robot, not a bus", err=True)
+        raise typer.Exit(EXIT_USAGE)
     with _exit_codes():
         from supervisor.runtime.workbench import commands
 
         found = (
             commands.scan_bus(where, make or [], interface, rate, data_rate)
-            if make or where.startswith("/dev/")
+            if is_bus
             else commands.scan_robot(where, live=live, at=at)
         )
         typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.as_text(), nl=as_json)
