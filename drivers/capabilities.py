@@ -96,6 +96,7 @@ class CycleCost:
         bus_bits: Once per bus.
         takes_turns: Whether a cycle serves one motor of each bus only, because the next one may not be asked before
             this one has answered.
+        asks_in_turn: Whether a cycle commands all motors of a bus and asks only one of them how it is.
     """
 
     motor_bits: int
@@ -103,6 +104,7 @@ class CycleCost:
     motor_s: float = 0.0
     bus_bits: int = 0
     takes_turns: bool = False
+    asks_in_turn: bool = False
 
     def load(self, motors: int, control_hz: float, bitrate_bps: float, data_bitrate_bps: float = 0.0) -> float:
         """Share of a bus's time that so many motors take, 0 to 1 and beyond.
@@ -121,6 +123,11 @@ class CycleCost:
     def turn_s(self, motors: int, control_hz: float) -> float:
         """How long a motor waits from one command to the next, s."""
         return (motors if self.takes_turns else 1) / control_hz
+
+    def feedback_age_s(self, motors: int, control_hz: float) -> float:
+        """How old a motor's feedback becomes between two answers where none is lost, s."""
+        # A cycle for each motor, one for a question about something else, and one until the answer is read.
+        return (motors + 2 if self.takes_turns or self.asks_in_turn else 1) / control_hz
 
     def motors_within(
         self, control_hz: float, bitrate_bps: float, data_bitrate_bps: float = 0.0, share: float = MAXIMUM_BUS_LOAD

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -74,9 +73,6 @@ from supervisor.core.robot import CanBusConfig, ImuConfig, JointConfig, MotorCon
 
 MAXIMUM_SERIAL_LOAD: Final = 0.9
 """Of a serial line that carries one stream and nothing else."""
-
-TEMPERATURE_GUARD: Final = "motor_temperature"
-"""The guard that needs every motor's temperature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,56 +327,6 @@ def timeout_problems(robot: RobotConfig) -> list[str]:
         for name, make in makes.items()
         if make is not None and make.capabilities.timeout is Timeout.NONE
     ]
-
-
-def temperature_problems(robot: RobotConfig, guards: Collection[str]) -> list[str]:
-    """Motors whose temperature a safety file wants to watch, and which do not say it: that guard is never OK.
-
-    Args:
-        robot: The robot.
-        guards: Ids of the rows of its safety file.
-    """
-    if TEMPERATURE_GUARD not in guards:
-        return []
-    motors = {name: joint.motor for name, joint in robot.joints.items()}
-    return [
-        f"joint {name}: {motor.make} {motor.model} does not say its temperature, so the guard {TEMPERATURE_GUARD} "
-        "would never be OK and the robot never armed: name a model that does, or take that row out of the safety file"
-        for name, motor in motors.items()
-        if (make := MOTOR_MAKES.get(motor.make)) is not None and not make.says_temperature(motor.model)
-    ]
-
-
-def damping_problems(robot: RobotConfig, damping_nm_s_per_rad: float) -> list[str]:
-    """Motors that cannot be told as much damping as DAMP asks: a command that does not fit is not sent at all.
-
-    Args:
-        robot: The robot; joints whose motor is unknown are left out.
-        damping_nm_s_per_rad: What DAMP asks of every joint.
-    """
-    limits: dict[str, float] = {}
-    for name, joint in robot.joints.items():
-        maximum = damping_maximum(joint)
-        if maximum is not None and damping_nm_s_per_rad / joint.gear**2 > maximum:
-            limits[name] = maximum * joint.gear**2
-    if not limits:
-        return []
-    names = ", ".join(
-        f"{name} {limit:.4g} ({robot.joints[name].motor.model}, gear {robot.joints[name].gear:g})"
-        for name, limit in limits.items()
-    )
-    lowest = math.floor(min(limits.values()) * 1e3) / 1e3
-    asked = f"profile.damp_kd_nm_s_per_rad asks {damping_nm_s_per_rad:g} N·m·s/rad"
-    remedy = f"lower it in the safety file to {lowest:g}, or use motors that damp more"
-    return [f"{asked}, and DAMP would not reach motors that can be told less: {names}: {remedy}"]
-
-
-def damping_maximum(joint: JointConfig) -> float | None:
-    """Largest damping that a joint's motor can be told, motor frame; None where the motor is unknown."""
-    make = MOTOR_MAKES.get(joint.motor.make)
-    if make is None or joint.motor.model not in make.models or joint.gear <= 0.0:
-        return None
-    return motor_model(joint.motor).kd_max_nm_s_per_rad
 
 
 def _joint_problems(robot: RobotConfig, joint: JointConfig) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from drivers.capabilities import Timeout
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import MOTOR_MAKES, TEMPERATURE_GUARD
+from drivers.registry import MOTOR_MAKES
+from drivers.safety_fit import TEMPERATURE_GUARD
 from drivers.sim.new_drives import REMARK
 from drivers.sim.new_robot_parts import RobotParts
 from drivers.sim.wiring import CONTROL_RATES_HZ

@@ -7,14 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from drivers.registry import (
-    MOTOR_MAKES,
-    damping_problems,
-    motor_model,
-    temperature_problems,
-    timeout_problems,
-    wiring_problems,
-)
+from drivers.registry import MOTOR_MAKES, motor_model, timeout_problems, wiring_problems
+from drivers.safety_fit import age_problems, damping_problems, temperature_problems
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
 from supervisor.core.clock import Clock
@@ -109,10 +103,12 @@ def prepare(robot_name: str, policy_name: str, mission_name: str, clock: Clock, 
 def robot_problems(robot: Robot) -> list[str]:
     """Why a robot whose files are sound cannot work with its motors and buses, or could never be armed."""
     guards = [row.id for row in robot.safety.guards]
+    ages = [row.limit for row in robot.safety.guards if row.id == "motor_age"]
     return [
         *wiring_problems(robot.config),
         *timeout_problems(robot.config),
         *temperature_problems(robot.config, guards),
+        *(problem for limit_s in ages for problem in age_problems(robot.config, limit_s)),
         *damping_problems(robot.config, robot.safety.profile.damp_kd_nm_s_per_rad),
     ]
 

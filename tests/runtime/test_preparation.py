@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,16 @@ from supervisor.core.clock import VirtualClock
 from supervisor.core.errors import ConfigError, RefusedError
 from supervisor.core.robot_file import load_robot
 from supervisor.runtime import preparation
-from supervisor.runtime.preparation import check_all, gain_limits, prepare, read_signature, write_signature
+from supervisor.runtime.preparation import (
+    check_all,
+    gain_limits,
+    prepare,
+    read_signature,
+    robot_problems,
+    write_signature,
+)
 from tests.cli.badfiles import Files, change
+from tests.drivers.sim.fitted import fitted
 
 
 @pytest.fixture
@@ -108,6 +117,19 @@ def test_more_damping_than_a_motor_can_be_told_is_refused(files: Files) -> None:
     assert "fl_hip" not in reason
     assert "fl_thigh 5 (DM8009, gear 1), fl_calf 5 " in reason
     assert "lower it in the safety file to 5," in reason
+
+
+def test_feedback_that_can_never_be_young_enough_is_refused() -> None:
+    slow = fitted("lx16a", independent_cut_off="contactor K1")
+    soft = replace(slow.safety, profile=replace(slow.safety.profile, damp_kd_nm_s_per_rad=0.2))
+    problems = robot_problems(replace(slow, safety=soft))
+    assert len(problems) == 4
+    assert problems[0] == (
+        "bus lx16a_can0: 3 motors of lx16a at 100 Hz are heard of every 0.05 s, and the guard motor_age allows 0.02 s: "
+        "raise its limit in the safety file above 0.05 s, lower the number of motors on this bus, or raise control_hz"
+    )
+    rows = tuple(replace(row, limit=0.05) if row.id == "motor_age" else row for row in soft.guards)
+    assert robot_problems(replace(slow, safety=replace(soft, guards=rows))) == []
 
 
 def test_a_signature_is_used_only_where_it_fits(files: Files) -> None:

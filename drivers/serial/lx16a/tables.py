@@ -137,4 +137,5 @@ CYCLE_COST: Final = CycleCost(
     motor_bits=SERIAL_BITS_PER_BYTE * _MOVE_BYTES,
     # One servo is asked in each cycle: two answers would collide.
     bus_bits=SERIAL_BITS_PER_BYTE * (_QUESTION_BYTES + _ANSWER_BYTES) + _TURNAROUND_BITS,
+    asks_in_turn=True,
 )

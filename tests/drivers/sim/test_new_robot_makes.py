@@ -11,7 +11,8 @@ import pytest
 
 from drivers.capabilities import Timeout
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import MOTOR_MAKES, TEMPERATURE_GUARD, temperature_problems, timeout_problems, wiring_problems
+from drivers.registry import MOTOR_MAKES, timeout_problems, wiring_problems
+from drivers.safety_fit import TEMPERATURE_GUARD, temperature_problems
 from drivers.sim.new_robot import NewRobotResult, new_robot
 from drivers.sim.wiring import choose_motor, fit_motor, motor_models, strongest, usual_control_hz
 from supervisor.core.command import Drive
