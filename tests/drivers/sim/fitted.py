@@ -81,12 +81,15 @@ def fitted(*makes: str, independent_cut_off: str = "", gear: float = 1.0) -> Rob
         joints[name] = _refit(name, joint, make, bus[0], gear)
     imu = robot.config.imu.bus
     buses[imu] = robot.config.buses[imu]
+    control_hz = min(robot.config.control_hz, *(FITTINGS[make].control_hz for make in makes))
+    realtime = robot.config.realtime
     config = replace(
         robot.config,
         joints=joints,
         buses=buses,
         independent_cut_off=independent_cut_off,
-        control_hz=min(robot.config.control_hz, *(FITTINGS[make].control_hz for make in makes)),
+        control_hz=control_hz,
+        realtime=replace(realtime, guardian_window_s=max(realtime.guardian_window_s, 5.0 / control_hz)),
     )
     return replace(robot, config=config)
 
