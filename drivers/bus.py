@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from supervisor.core.robot import CanBusConfig, SerialBusConfig
 from supervisor.core.state import BaseVelocity, BusStatistics
@@ -129,6 +129,15 @@ class SerialPort(Protocol):
 
     def close(self) -> None:
         """Close the port. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class OnLine(Protocol):
+    """A bus that is reached through a serial line of this process, which has one owner."""
+
+    def fileno(self) -> int:
+        """The open line; -1 once closed."""
         ...
 
 

@@ -83,6 +83,10 @@ class HardwareSerial:
         self._port = port
         self._descriptor = port.fileno()
 
+    def fileno(self) -> int:
+        """The open line; -1 once closed."""
+        return self._descriptor
+
     def write(self, data: bytes) -> int:
         """Hand bytes to the port."""
         try:

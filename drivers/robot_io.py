@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, FrameTaker, SerialPort
+from drivers.bus import BusCounters, BusFactory, CanBus, Estimator, FrameTaker, OnLine, SerialPort
 from drivers.devices import (
     FAULT,
     NO_TIMEOUT_PROBLEM,
@@ -319,6 +319,12 @@ class RobotIO:
     def fault_name(self, joint: int, code: int) -> str:
         """The make's name of a motor's fault code."""
         return self._group_of_slot[self._slot_of_joint[joint]].fault_name(code)
+
+    def line_descriptors(self) -> Mapping[str, int]:
+        """Open serial lines by bus, the inertial unit's own left out: a line has one owner, who can hand it over."""
+        with_motors = {joint.motor.bus for joint in self._robot.joints.values()}
+        buses = {**self._can, **self._serial}
+        return {n: bus.fileno() for n, bus in buses.items() if n in with_motors and isinstance(bus, OnLine)}
 
     def close(self) -> None:
         """Close every bus. Idempotent."""

@@ -173,7 +173,8 @@ def _turns(
     port = RobotIO(robot, records)
     count = len(robot.joints)
     zeros = frozen_vector(np.zeros(count))
-    damping = frozen_vector(np.full(count, safety.profile.damp_kd_nm_s_per_rad))
+    # As the gate has it: more than a motor can be told would not be sent at all.
+    damping = frozen_vector(np.minimum(safety.profile.damp_kd_nm_s_per_rad, port.damping_maximum_nm_s_per_rad))
     level = Level.DAMP if drive is Drive.COMMAND else Level.CUT
     actuation = Actuation(drive, JointCommand(zeros, zeros, zeros, damping, zeros), level)
     turns: list[Turn] = []

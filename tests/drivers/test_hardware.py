@@ -144,3 +144,10 @@ def test_importing_the_drivers_imports_neither_can_nor_serial_nor_what_a_control
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_open_line_says_its_descriptor_until_it_is_closed(line: tuple[HardwareSerial, int]) -> None:
+    port, _ = line
+    assert os.isatty(port.fileno())
+    port.close()
+    assert port.fileno() == -1

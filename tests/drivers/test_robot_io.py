@@ -7,6 +7,7 @@ import pytest
 
 from drivers import registry, robot_io
 from drivers.bus import Frame
+from drivers.null_buses import NullBuses, NullSerial
 from drivers.robot_io import RobotIO
 from supervisor.core.command import Drive
 from supervisor.core.errors import BusError, RefusedError
@@ -23,6 +24,7 @@ from tests.drivers.fake_devices import (
     populate,
     robot_config,
 )
+from tests.drivers.sim.fitted import fitted
 
 
 @pytest.fixture
@@ -378,3 +380,13 @@ def test_what_the_motors_can_be_told_is_known_at_the_joint() -> None:
     geared = replace(robot, joints={**robot.joints, first: replace(robot.joints[first], gear=2.0)})
     found = dict(zip(robot.joints, RobotIO(geared, MemoryBuses()).damping_maximum_nm_s_per_rad, strict=True))
     assert found == {first: 20.0, **dict.fromkeys(others, 5.0)}
+
+
+def test_lines_that_have_one_owner_can_be_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    robot = RobotIO(fitted("dynamixel", independent_cut_off="a contactor").config, NullBuses())
+    assert robot.line_descriptors() == {}
+    monkeypatch.setattr(NullSerial, "fileno", lambda self: 7, raising=False)
+    lines = robot.line_descriptors()
+    assert set(lines.values()) == {7}
+    # The inertial unit's line carries no commands.
+    assert sorted(lines) == ["dynamixel_can0", "dynamixel_can1", "dynamixel_can2", "dynamixel_can3"]

@@ -44,6 +44,10 @@ class SlcanCan:
         self._is_torn = False
         self._is_closed = False
 
+    def fileno(self) -> int:
+        """The adapter's open line; -1 once closed."""
+        return self._descriptor
+
     def send(self, frames: Sequence[Frame]) -> int:
         """Hand frames to the adapter with one write. What the port has no room for is counted and lost."""
         # The end of a line that was cut off makes the adapter refuse it, and listen again.
