@@ -1,0 +1,310 @@
+"""Ties the guardian together: hears, judges, echoes, and stops the motors where it must."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from supervisor.core.errors import BusError
+from supervisor.guardian.handles import Handle, Line
+from supervisor.guardian.latch import LatchKeeper, Left
+from supervisor.guardian.messages import (
+    LONGEST,
+    MOST_DESCRIPTORS,
+    Echo,
+    Tokens,
+    echo_body,
+    read_beat,
+    read_hello,
+    sealed,
+)
+from supervisor.guardian.setup import GuardianSetup
+from supervisor.guardian.turns import Turns
+from supervisor.guardian.watch import WORDS, Fault, Phase, Watch
+
+ECHO_S: Final = 0.01
+"""The control process hears from its guardian this often."""
+
+IDLE_S: Final = 0.05
+"""How often a guardian that has nothing to judge looks whether it is to end."""
+
+PENDING_S: Final = 0.001
+"""How soon what found no room is tried again."""
+
+LINE_WAIT_S: Final = 0.005
+"""A line is written to this long after its owner was killed, even where the owner is not known to be gone yet. It can
+at most end the write that it is in by then, and the kernel lets one write on a line end before the next begins."""
+
+CUT_S: Final = 0.2
+"""CUT is repeated at least this long before the guardian ends when it is told to: twice a motor's usual timeout."""
+
+ALONE_S: Final = 10.0
+"""A guardian that has stopped the motors, and whose starter is gone, goes on for this long."""
+
+DRAIN: Final = 1024
+"""Messages heard in one go; the socket holds fewer."""
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+class Duty:
+    """The guardian at work.
+
+    Args:
+        setup: What it is to do.
+        handles: Of the buses in `setup.stops`, in their order; None for lines, which are handed over.
+        keeper: Keeps the latch.
+        is_latched: Whether an earlier guardian has left a stop latched.
+        tell: Tells who started it what a person should know.
+        clock_s: CLOCK_MONOTONIC.
+        parent: Number of the process that started it, now.
+
+    Attributes:
+        watch: What judges.
+        is_told: Whether it was told to end.
+    """
+
+    def __init__(
+        self,
+        setup: GuardianSetup,
+        handles: Sequence[Handle | None],
+        keeper: LatchKeeper,
+        *,
+        is_latched: bool,
+        tell: Tell,
+        clock_s: Callable[[], float] = time.monotonic,
+        parent: Callable[[], int] = os.getppid,
+    ) -> None:
+        self._setup = setup
+        self._handles = list(handles)
+        self._keeper = keeper
+        self._tell = tell
+        self._clock_s = clock_s
+        self._parent = parent
+        self._starter = parent()
+        self._tokens = Tokens(setup.key)
+        self._socket = socket.socket(fileno=setup.socket)
+        self._socket.setblocking(False)
+        self._is_open = True
+        self._process = -1
+        self._is_gone = False
+        self._is_met = False
+        self._missing: tuple[str, ...] = ()
+        self._echo_s = float("-inf")
+        self._turns: Turns | None = None
+        self._stopped_s = float("inf")
+        self._reaction_s = 0.0
+        self.is_told = False
+        self.watch = Watch(
+            window_s=setup.window_s,
+            period_s=setup.period_s,
+            guard_levels=setup.guard_levels,
+            is_latched=is_latched,
+            now_s=clock_s(),
+        )
+
+    def run(self) -> None:
+        """Until it is over."""
+        while not self.is_over(self._clock_s()):
+            self.step()
+        if self.watch.phase is Phase.RELEASED:
+            self._mark()
+
+    def is_over(self, now_s: float) -> bool:
+        """Whether there is nothing left to do."""
+        phase = self.watch.phase
+        if phase is Phase.RELEASED:
+            return True
+        is_alone = self._parent() != self._starter
+        if self._turns is not None:
+            stopping_s = now_s - self._turns.cut_s
+            return stopping_s >= CUT_S if self.is_told else is_alone and stopping_s >= ALONE_S
+        if phase is Phase.GUARDING:
+            return self.is_told and not self.watch.standing.may_be_on
+        return phase is Phase.WAITING and (self.is_told or is_alone)
+
+    def step(self) -> None:
+        """Wait for the next thing to do, and do it."""
+        awaited: list[socket.socket | int] = [self._socket] if self._is_open else []
+        if self._process >= 0 and not self._is_gone:
+            awaited.append(self._process)
+        select.select(awaited, (), (), self._wait_s())
+        now_s = self._clock_s()
+        # Looked at before the messages are taken: what was sent before the end is in the socket then.
+        self._look_for_the_end()
+        heard = self.watch.sequence
+        self._drain(now_s)
+        if self._is_gone or not self._is_open:
+            self.watch.end()
+        self.watch.look(now_s)
+        if self.watch.phase is Phase.STOPPING:
+            self._stop(now_s)
+            return
+        self._mark()
+        if self.watch.sequence != heard and now_s - self._echo_s >= ECHO_S and not self._missing:
+            self._echo_s = now_s
+            self._echo()
+
+    def _wait_s(self) -> float:
+        watch = self.watch
+        if self._turns is not None:
+            if any(handle is not None and handle.is_pending for handle in self._handles) or self._barred(
+                self._clock_s()
+            ):
+                return PENDING_S
+            return min(self._turns.wait_s(self._clock_s()), IDLE_S)
+        return watch.slice_s if watch.phase is Phase.GUARDING else IDLE_S
+
+    # What comes in
+
+    def _look_for_the_end(self) -> None:
+        if self._process >= 0 and not self._is_gone:
+            self._is_gone = bool(select.select([self._process], (), (), 0.0)[0])
+
+    def _drain(self, now_s: float) -> None:
+        """Take every message that has arrived."""
+        for _ in range(DRAIN if self._is_open else 0):
+            try:
+                raw, descriptors, _, _ = socket.recv_fds(self._socket, LONGEST, MOST_DESCRIPTORS)
+            except BlockingIOError:
+                return
+            except OSError:
+                # The other end is closed with an echo unread; what it has sent before is still to come.
+                continue
+            if not raw:
+                self._is_open = False
+                return
+            self._hear(raw, descriptors, now_s)
+
+    def _hear(self, raw: bytes, descriptors: list[int], now_s: float) -> None:
+        body = self._tokens.body(raw)
+        lines = None if body is None else read_hello(body)
+        if lines is not None and not self._is_met and len(descriptors) == 1 + len(lines):
+            self._meet(lines, descriptors)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if not self._is_met:
+            self.watch.stop(Fault.SEQUENCE)
+            return
+        self.watch.hear(None if body is None else read_beat(body), now_s)
+
+    def _meet(self, lines: Sequence[str], descriptors: Sequence[int]) -> None:
+        """Take over what comes with the hello."""
+        self._is_met = True
+        self._process = descriptors[0]
+        given = dict(zip(lines, descriptors[1:], strict=True))
+        missing: list[str] = []
+        for place, stop in enumerate(self._setup.stops.buses):
+            if stop.kind == "line":
+                descriptor = given.pop(stop.bus, None)
+                if descriptor is None:
+                    missing.append(stop.bus)
+                else:
+                    self._handles[place] = Line(descriptor)
+        for descriptor in given.values():
+            os.close(descriptor)
+        self._missing = tuple(missing)
+        if missing:
+            self._tell({"guardian": f"silent, so nothing can be armed: not handed over: {', '.join(missing)}"})
+
+    # What goes out
+
+    def _echo(self) -> None:
+        watch = self.watch
+        echo = Echo(watch.phase, watch.fault, watch.is_latched, watch.sequence)
+        # A control process that does not listen is judged by its beats.
+        with contextlib.suppress(OSError):
+            self._socket.send(sealed(self._tokens, echo_body(echo)))
+
+    def _mark(self) -> None:
+        """Keep on disk in which order the robot would be left now."""
+        watch = self.watch
+        if watch.standing.may_be_on:
+            self._keeper.post(Left.LIVE)
+        elif watch.sequence and not watch.is_latched:
+            self._keeper.post(Left.CLEAR)
+
+    def _stop(self, now_s: float) -> None:
+        """Stop the motors: the first time, and then whatever is due."""
+        is_first = self._turns is None
+        if self._turns is None:
+            # First of all: whoever hangs now, and comes back later, must not have the last word.
+            self._kill()
+            self._stopped_s = now_s
+            self._turns = Turns(self._setup.stops.buses, self._setup.damp_s if self.watch.may_damp else 0.0, now_s)
+        for handle in self._handles:
+            if handle is not None and handle.is_pending:
+                handle.send(())
+        for place, turn in self._turns.take(self._barred(now_s), now_s):
+            handle = self._handles[place]
+            if handle is not None:
+                handle.send(turn)
+        if is_first:
+            self._reaction_s = self._clock_s() - now_s
+            self._keeper.post(Left.STOPPED, self.watch.fault)
+            self._tell(self.report())
+
+    def _kill(self) -> None:
+        if self._process >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def _barred(self, now_s: float) -> frozenset[int]:
+        """Places of the lines whose owner may still be writing."""
+        if self._is_gone or now_s - self._stopped_s >= LINE_WAIT_S:
+            return frozenset()
+        return frozenset(
+            place
+            for place, stop in enumerate(self._setup.stops.buses)
+            if stop.kind == "line" and self._handles[place] is not None
+        )
+
+    def report(self) -> dict[str, Any]:
+        """What was found and done, for people and for the record."""
+        watch = self.watch
+        if watch.fault is Fault.NONE:
+            return {"guardian": "nothing was found", "fault": 0, "beats": watch.sequence}
+        action = "DAMP, then CUT" if self._turns is not None and self._turns.cut_s > self._stopped_s else "CUT"
+        return {
+            "guardian": f"{WORDS[watch.fault]}: {action}",
+            "fault": int(watch.fault),
+            "beats": watch.sequence,
+            "silence_s": watch.silence_s,
+            "reaction_s": self._reaction_s,
+            "was_live": watch.standing.may_be_on,
+        }
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._socket.close()
+        for handle in self._handles:
+            if handle is not None:
+                handle.close()
+        if self._process >= 0:
+            os.close(self._process)
+            self._process = -1
+
+
+def opened_handles(setup: GuardianSetup, open_one: Callable[[Any], Handle | None]) -> list[Handle | None]:
+    """Open every bus that can be opened beside the control process.
+
+    Raises:
+        BusError: One cannot; those already open are closed again.
+    """
+    handles: list[Handle | None] = []
+    try:
+        for stop in setup.stops.buses:
+            handles.append(open_one(stop))  # noqa: PERF401 (those before the one that fails must be known)
+    except BusError:
+        for handle in handles:
+            if handle is not None:
+                handle.close()
+        raise
+    return handles
