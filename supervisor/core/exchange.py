@@ -127,6 +127,7 @@ class Stop:
         further: Ids of guards that tripped later.
         planned: True for the end of a mission: not a fault.
         first_level: The level when it latched; `level` may have risen since.
+        inherited: True when it was latched before this process began.
     """
 
     level: Level
@@ -141,6 +142,7 @@ class Stop:
     further: tuple[str, ...] = ()
     planned: bool = False
     first_level: Level = Level.NONE
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

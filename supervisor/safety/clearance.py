@@ -69,7 +69,7 @@ class Clearance:
             return ()
         reasons: list[str] = []
         for reading in self._readings_of(stop):
-            if self._rows[reading.id].clear == "never":
+            if self._rows[reading.id].clear == "never" and self._severity.has_tripped(reading.id):
                 reasons.append(f"{reading.id} is never cleared in this process")
             elif is_blocking(reading):
                 reasons.append(describe(reading, self._names))

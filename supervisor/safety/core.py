@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from supervisor.safety.decision import Decision
 from supervisor.safety.gate import Gate, Mode
 from supervisor.safety.inputs import DISABLED, FAULT, POSITION, GuardInputs
 from supervisor.safety.power import Drill, PowerStep, PowerUp
+from supervisor.safety.restart import Keeping, LatchMemory
 from supervisor.safety.severity import INTERNAL, MISSION, OPERATOR, Severity
 
 _LOG = logging.getLogger(__name__)
@@ -35,6 +37,9 @@ ALWAYS_LATCHES = "emergency_stop"
 
 SILENT_TIMEOUTS = 2.0
 """A motor that was not heard for this many of its own command timeouts has switched itself off."""
+
+KEPT_DEADLINE_S = 1.0
+"""A disk that has not written a few kilobytes by then is no place for the latch: arming is refused."""
 
 _NAN = float("nan")
 
@@ -46,13 +51,21 @@ class SafetyCore:
         robot: The robot file.
         safety: The safety file.
         damping_maximum_nm_s_per_rad: (n,) what the motors can be told, at the joint; None where nothing bounds it.
+        memory: Keeps the latch, the trips and the arming state beyond this process; None keeps nothing.
+
+    Attributes:
+        notes: What a person should know of what the process before has left.
 
     Raises:
         ConfigError: A guard row does not fit its guard, or a required one is missing.
     """
 
     def __init__(
-        self, robot: RobotConfig, safety: SafetyConfig, damping_maximum_nm_s_per_rad: Vector | None = None
+        self,
+        robot: RobotConfig,
+        safety: SafetyConfig,
+        damping_maximum_nm_s_per_rad: Vector | None = None,
+        memory: LatchMemory | None = None,
     ) -> None:
         self._robot = robot
         self._order = robot.order
@@ -60,11 +73,15 @@ class SafetyCore:
         self._torque_limit_nm = robot.vector("torque_nm")
         self._silent_s = SILENT_TIMEOUTS * robot.motor_timeout_s
         self._evaluator = GuardBoardEvaluator(safety)
-        self._severity = Severity(safety.profile, robot.order)
+        self._keeping = Keeping(memory)
+        beginning = self._keeping.beginning
+        self.notes = beginning.notes
+        self._severity = Severity(safety.profile, robot.order, beginning.stop, beginning.trips)
         self._clearance = Clearance(safety, self._evaluator, self._severity, robot.order)
         self._gate = Gate(robot, safety, damping_maximum_nm_s_per_rad)
-        self._arming = ArmingState.DISARMED
-        self._armed_since_s = _NAN
+        self._arming = beginning.arming
+        self._armed_since_s = self._checking_since_s = _NAN
+        self._has_energised = False
         self._request_number = 0
         self._refusals: tuple[str, ...] = ()
         self._power_up: PowerUp | None = None
@@ -118,9 +135,12 @@ class SafetyCore:
                 self._answer(output.request, stage, is_at_rest, now_s)
         for action in actions:
             self._press(action, inputs, stage, is_at_rest, now_s)
+        self._keeping.note(self._arming, severity, is_at_rest=is_at_rest)  # Before CHECKING looks whether it is kept.
         if severity.stop is not None and not gate.is_finished:
             severity.fall_through(can_follow=_can_follow(inputs), now_s=now_s)
         actuation = self._actuate(inputs, state, output, now_s)
+        self._has_energised = self._has_energised or gate.is_powered
+        self._keeping.note(self._arming, severity, is_at_rest=is_at_rest)
         return self._decision(board, actuation, is_at_rest)
 
     def _complete(self, inputs: GuardInputs, output: MissionOutput | None, now_s: float) -> None:
@@ -136,7 +156,9 @@ class SafetyCore:
         """Latch trips while the robot is under power; while it is off they stand in the way of arming instead."""
         if not board.level.latches:
             return
-        if self._gate.is_powered or (self._arming in _ON and not is_at_rest):
+        # The stop of the process before comes with motors that this one has not switched on.
+        is_on = self._arming in _ON and self._has_energised and not is_at_rest
+        if self._gate.is_powered or is_on:
             self._severity.take(board, stage, now_s)
         else:
             reading = self._evaluator.reading(ALWAYS_LATCHES)
@@ -177,6 +199,8 @@ class SafetyCore:
         self._power_up = self._drill = None
         if arming is ArmingState.ARMED:
             self._armed_since_s = now_s
+        elif arming is ArmingState.CHECKING:
+            self._checking_since_s = now_s
         inputs.running_since_s = now_s if arming is ArmingState.RUNNING else float("inf")
 
     def _answer(self, request: Request, stage: str, is_at_rest: bool, now_s: float) -> None:
@@ -217,6 +241,7 @@ class SafetyCore:
             self._drill_report = None  # Nobody may take the proof of an earlier drill for that of this one.
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)
             self._arming = ArmingState.CHECKING
+            self._checking_since_s = now_s
             return
         self._refusals = (reason,)
         self._drill_report = DrillReport(False, (reason,), _NAN)
@@ -254,6 +279,9 @@ class SafetyCore:
 
     def _check(self, inputs: GuardInputs, state: RobotState, now_s: float) -> PowerStep:
         """CHECKING: the drill, or the way from an accepted ARM to motors that are on."""
+        missing = "" if self._gate.is_powered else self._keeping.missing
+        if missing:
+            return self._wait(missing, now_s)
         if self._drill is not None:
             step = self._drill.step(state, now_s)
             if step is PowerStep.DONE:
@@ -276,6 +304,17 @@ class SafetyCore:
         elif step is PowerStep.DONE:
             self._go(ArmingState.ARMED, inputs, now_s)
         return step
+
+    def _wait(self, missing: str, now_s: float) -> PowerStep:
+        """Nothing is energised before it is on the disk that a process which ends from now on ended under power."""
+        if self._drill is not None:
+            self._drill = Drill(self._order, self._torque_limit_nm, now_s)  # Its time begins when it may.
+        if now_s - self._checking_since_s > KEPT_DEADLINE_S:
+            self._refusals = (f"the latch is not on the disk after {KEPT_DEADLINE_S:g} s: {missing}",)
+            if self._drill is not None:
+                self._drill_report = DrillReport(False, self._refusals, _NAN)
+            self._disarm()
+        return PowerStep.OFF
 
     def _situation(self, inputs: GuardInputs, is_at_rest: bool, now_s: float) -> Situation:
         stop = self._severity.stop
@@ -329,6 +368,8 @@ class SafetyCore:
         level = level if stop is None else stop.level
         # HOLD and SETTLE need the very things that have just failed: damping needs nothing.
         actuation = self._gate.last_resort(max(level, Level.DAMP), now_s)
+        with suppress(Exception):  # The memory may be what has failed; the command goes out all the same.
+            self._keeping.note(self._arming, self._severity, is_at_rest=False)
         return self._decision(self._evaluator.blank(), actuation, is_at_rest=False)
 
 

@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from supervisor.core.exchange import Stop
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.safety import SafetyConfig
 from supervisor.safety.arming import Outcome, Situation, press, situations
 from supervisor.safety.guards import GUARDS
 from supervisor.safety.requirements import GUARD_REQUIREMENTS, REQUIREMENTS, Requirement
+from supervisor.safety.restart import Found, Kept, begin
+from supervisor.safety.severity import OPERATOR
 
 _HEAD = """\
 # Safety
@@ -32,8 +35,12 @@ of a hardware emergency stop (IEC 60204-1 category 0 or 1) that must exist and m
 | the computer loses power | the same |
 | all of the above | the hardware emergency stop |
 
-The independent guardian process, and a latch that survives a restart of the process, are not part of this version: a
-restart begins DISARMED, needs inventory, drill, ARM and START, but does not remember an earlier trip.
+The independent guardian process is not part of this version.
+
+A restart is not a reset. The latch, the counted trips and the arming state are in a small file of each robot. That the
+robot is being switched on is on the disk before the first motor is, and only a robot that is off again in order takes
+it back: whatever ends under power, the process or the computer, begins in STOPPED. So no command waits for a disk, not
+even that of a stop, whose cause is written to memory first and to the disk by another process.
 
 ## Levels
 
@@ -45,7 +52,7 @@ restart begins DISARMED, needs inventory, drill, ARM and START, but does not rem
 | SETTLE | from there to the rest pose at bounded speed, then DISABLE | 1 | at rest, cause clear: RESET, ARM, START |
 | DAMP | no stiffness, damping for a bounded time, then DISABLE | 1 | as SETTLE |
 | CUT | DISABLE | 0 | as SETTLE |
-| TERMINAL | DISABLE | 0 | a new process |
+| TERMINAL | DISABLE | 0 | a new process, where it is CUT |
 
 The largest level wins and only rises. HOLD falls through when no operator attends to it in time; HOLD and SETTLE fall
 through at once when feedback is stale, not finite, or a motor is off. Levels of HOLD and above latch while the robot is
@@ -56,11 +63,21 @@ spread: each failed cycle adds four units to a budget of 4 N, each good one take
 """
 
 _PRESSES = """\
-## Presses
+## Presses, trips and restarts
 
 Every press in every situation, enumerated from the program. `?` marks what needs its checks to pass (guards OK, cause
 clear, at rest, devices without problems), `-` what is refused or does nothing. CONFIRM answers the mission's questions
-and changes nothing here.
+and changes nothing here. A guard that trips while the robot is under power leads to STOPPED at its level or the one in
+force, whichever is larger; while it is off only the emergency stop does. Whether the guardian is well is such a guard.
+The last column is what the next process begins with if this one ends here.
+"""
+
+_RESTARTS = """\
+A planned stop, the end of a mission, leaves nothing latched once it has come to its end. TERMINAL ends with its
+process, which leaves CUT; so do HOLD, SETTLE and DAMP, because nothing holds or damps the robot any more. The cause is
+kept, shown, and has to be clear for RESET. A file that is missing is that of a new robot. One that is torn, changed, of
+another version or robot, not ours alone, or not to be read begins in STOPPED because of `state_file`. Three processes
+that end under power within an hour are three trips of one cause: the third begins in TERMINAL.
 """
 
 _DAMAGED = """\
@@ -104,9 +121,11 @@ def requirement_table(requirements: Iterable[Requirement]) -> str:
 
 
 def transition_table() -> str:
-    """Every press in every situation, as the program answers it."""
+    """Every press in every situation, as the program answers it, and what is left of it after a restart."""
     found: dict[tuple[str, str], dict[str, list[Situation]]] = {}
+    left: dict[str, str] = {}
     for situation in situations():
+        left[_name(situation)] = _restarted(situation)
         for action in OperatorAction:
             place = found.setdefault((_name(situation), action.name), {})
             place.setdefault(_result(press(action, situation), situation), []).append(situation)
@@ -115,11 +134,21 @@ def transition_table() -> str:
         (
             state,
             *(_cell(found[state, action.name]) for action in OperatorAction if action is not OperatorAction.CONFIRM),
+            left[state],
         )
         for state in states
     ]
-    heads = ("state", *(action.name for action in OperatorAction if action is not OperatorAction.CONFIRM))
+    heads = ("state", *(action.name for action in OperatorAction if action is not OperatorAction.CONFIRM), "restart")
     return _table(heads, rows)
+
+
+def _restarted(situation: Situation) -> str:
+    """What the next process begins with when this one ends."""
+    cause = OPERATOR if situation.is_operator_hold else "a guard"
+    level = situation.level
+    stop = Stop(level, cause, float("nan"), float("nan"), "", 0.0, 0.0, "") if level.latches else None
+    after = begin(Found(Kept(situation.arming, stop)))
+    return after.arming.name if after.stop is None else f"{after.arming.name} at {after.stop.level.name}"
 
 
 def fuzzing_total(page: str) -> str:
@@ -145,7 +174,8 @@ def document(safety: SafetyConfig, robot: str, fuzzing: str) -> str:
         _VOLTAGE,
         _PRESSES,
         transition_table() + "\n",
-        "From a trip to motion there are never fewer than two presses.\n",
+        "From a trip to motion there are never fewer than two presses, and a restart takes the place of none.\n",
+        _RESTARTS,
         _DAMAGED.format(total=fuzzing_total(fuzzing)),
         "## Requirements\n",
         requirement_table(REQUIREMENTS) + "\n",

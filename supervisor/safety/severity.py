@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from supervisor.core.exchange import Stop
@@ -30,15 +31,23 @@ class Severity:
     Args:
         profile: What each level does on this robot.
         order: For the names of joints.
+        stop: The stop that the process before has left.
+        trips: The trips that were counted before this process, by cause, oldest first.
     """
 
-    def __init__(self, profile: StopProfile, order: JointOrder) -> None:
+    def __init__(
+        self,
+        profile: StopProfile,
+        order: JointOrder,
+        stop: Stop | None = None,
+        trips: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self._profile = profile
         self._names = order.names
-        self._stop: Stop | None = None
-        self._level_since_s = _NAN
-        self._attended_s = _NAN
-        self._trips: dict[str, deque[float]] = {}
+        self._stop = stop
+        self._level_since_s = self._attended_s = _NAN if stop is None else stop.time_s
+        # No more than make TERMINAL: which of them are recent is what matters.
+        self._trips = {guard: deque(times, REPEATS_TO_TERMINAL) for guard, times in (trips or {}).items()}
         self._known: set[str] = set()
 
     @property
@@ -50,6 +59,15 @@ class Severity:
     def level_since_s(self) -> float:
         """When the latched level was last raised; NaN without a stop."""
         return self._level_since_s
+
+    @property
+    def trips(self) -> Mapping[str, Sequence[float]]:
+        """When each cause tripped, oldest first, as far as it still matters."""
+        return {guard: tuple(times) for guard, times in self._trips.items()}
+
+    def has_tripped(self, guard: str) -> bool:
+        """Whether a guard tripped in this process, since the last reset."""
+        return guard in self._known
 
     @property
     def is_operator_hold(self) -> bool:
@@ -138,7 +156,7 @@ class Severity:
 
     def _repeated(self, guard: str, level: Level, now_s: float) -> Level:
         """The level of a trip, TERMINAL when the same guard has tripped too often."""
-        trips = self._trips.setdefault(guard, deque())
+        trips = self._trips.setdefault(guard, deque(maxlen=REPEATS_TO_TERMINAL))
         trips.append(now_s)
         while trips[0] < now_s - REPEAT_WINDOW_S:
             trips.popleft()

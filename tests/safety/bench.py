@@ -18,6 +18,7 @@ from supervisor.core.state import BaseVelocity, ImuReading, MotorStatus, RobotSt
 from supervisor.safety.core import SafetyCore
 from supervisor.safety.decision import Decision
 from supervisor.safety.inputs import GuardInputs
+from supervisor.safety.restart import LatchMemory
 
 LOADED = load_robot(Path(__file__).resolve().parents[2] / "config/robots/pup")
 ROBOT = LOADED.config
@@ -90,9 +91,9 @@ def with_rows(**changes: dict[str, object]) -> SafetyConfig:
 class Bench:
     """Runs a safety core against a plant that does what it is told."""
 
-    def __init__(self, safety: SafetyConfig = SAFETY) -> None:
+    def __init__(self, safety: SafetyConfig = SAFETY, memory: LatchMemory | None = None) -> None:
         self.safety = safety
-        self.core = SafetyCore(ROBOT, safety)
+        self.core = SafetyCore(ROBOT, safety, memory=memory)
         self.inputs = self.core.inputs()
         make_healthy(self.inputs)
         self.cycle = 0
