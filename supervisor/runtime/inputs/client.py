@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -56,7 +57,9 @@ def send(command: str, robot: str | None = None, timeout_s: float = TIMEOUT_S) -
     with end:
         _require_ours(end)
         try:
-            end.send(encode_request(command))
+            # Who is refused already has an answer waiting, and nobody who would hear more.
+            with contextlib.suppress(BrokenPipeError):
+                end.send(encode_request(command))
             raw = end.recv(ANSWER_BYTES)
         except TimeoutError:
             raise LinkError(f"the {name} has not answered for {timeout_s:g} s; {_HARDWARE}") from None

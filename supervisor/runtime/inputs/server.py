@@ -40,6 +40,7 @@ SILENT_S: Final = 1.0
 REQUESTS_PER_S: Final = 50.0
 """More than people and their scripts need. Stopping presses are never too many."""
 
+_UNREAD: Final = 8
 _PEER: Final = struct.Struct("3i")
 _STOPS: Final = frozenset(action.value for action in STOPPING)
 
@@ -235,6 +236,10 @@ class CommandServer:
             end.send(encode_answer(answer), socket.MSG_NOSIGNAL)
         except (OSError, ValueError):
             self.counters.lost += 1
+        # What is left unread when a socket closes takes the answer with it.
+        with contextlib.suppress(OSError):
+            for _ in range(_UNREAD):
+                end.recv(1)
         end.close()
 
     def _drop(self, connection: _Connection) -> None:
