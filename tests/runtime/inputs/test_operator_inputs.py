@@ -1,0 +1,200 @@
+"""All inputs of a run together: who is there, what was pressed, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor.core.errors import RefusedError
+from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.robot_file import load_robot
+from supervisor.core.robot_inputs import GamepadConfig, OperatorConfig
+from supervisor.runtime.inputs import operator_inputs
+from supervisor.runtime.inputs.client import running
+from supervisor.runtime.inputs.operator_inputs import (
+    OperatorInputs,
+    OperatorLink,
+    open_operator_inputs,
+    press_note,
+    press_text,
+)
+from supervisor.runtime.inputs.pressing import Outcome, Press
+from supervisor.runtime.shared.desk import Desk
+from supervisor.runtime.shared.memory import RunMemory
+from tests.runtime.inputs.desks import FakeDesk, snapshot
+
+PUP = load_robot(Path(__file__).resolve().parents[3] / "config" / "robots" / "pup")
+PAD = GamepadConfig("/dev/input/pad", {"stop": "BTN_EAST", "deadman": "BTN_TL"})
+STOP, START, ARM = OperatorAction.STOP, OperatorAction.START, OperatorAction.ARM
+RUNNING = snapshot(1.0, ArmingState.RUNNING)
+
+
+class FakeInput:
+    """A terminal or a gamepad."""
+
+    def __init__(self) -> None:
+        self.is_there = True
+        self.is_deadman_held = False
+        self.pressed: list[OperatorAction] = []
+        self.closed = 0
+
+    def poll(self, now_s: float) -> list[OperatorAction]:
+        pressed, self.pressed = self.pressed, []
+        return pressed
+
+    def is_held(self, now_s: float) -> bool:
+        return self.is_deadman_held
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def make(deadman: Any = "none", *, terminal: Any = None, gamepad: Any = None, **more: Any) -> OperatorInputs:
+    config = OperatorConfig(deadman, None if gamepad is None else PAD)
+    return OperatorInputs(config, FakeDesk(), terminal, gamepad, **more)
+
+
+def test_nothing_but_the_socket_is_a_link_that_is_well() -> None:
+    assert make().poll(RUNNING, 1.0) == OperatorLink(True, "")
+
+
+def test_presses_of_all_inputs_reach_the_desk_with_their_source() -> None:
+    terminal, gamepad, desk, done = FakeInput(), FakeInput(), FakeDesk(), list[Press]()
+    inputs = OperatorInputs(OperatorConfig(gamepad=PAD), desk, terminal, gamepad, on_done=done.append)
+    terminal.pressed, gamepad.pressed = [ARM], [STOP]
+    inputs.poll(None, 1.0)
+    assert desk.pressed == [ARM, STOP]
+    for now_s in (1.02, 1.04):
+        inputs.poll(snapshot(now_s, ArmingState.DISARMED), now_s)
+    assert [press_text(one) for one in done] == [
+        "arm (terminal): refused: overtaken by STOP",
+        "stop (gamepad): the robot is disarmed, level NONE",
+    ]
+
+
+@pytest.mark.parametrize("arming", list(ArmingState))
+@pytest.mark.parametrize(
+    ("name", "reason"), [("terminal", "the terminal was closed"), ("gamepad", "the gamepad is gone")]
+)
+def test_a_lost_input_is_a_lost_link(name: str, reason: str, arming: ArmingState) -> None:
+    lost = FakeInput()
+    inputs = make(**{name: lost})
+    assert inputs.poll(snapshot(1.0, arming), 1.0) == OperatorLink()
+    lost.is_there = False
+    assert inputs.poll(snapshot(1.0, arming), 1.0) == OperatorLink(False, reason)
+
+
+@pytest.mark.parametrize("deadman", ["terminal", "gamepad"])
+@pytest.mark.parametrize("arming", [None, *ArmingState])
+def test_the_deadman_is_needed_while_the_robot_runs(deadman: str, arming: ArmingState | None) -> None:
+    terminal, gamepad = FakeInput(), FakeInput()
+    inputs = make(deadman, terminal=terminal, gamepad=gamepad)
+    seen = None if arming is None else snapshot(1.0, arming)
+    needs_it = arming is ArmingState.RUNNING
+    assert inputs.poll(seen, 1.0).is_well is not needs_it
+    (terminal if deadman == "terminal" else gamepad).is_deadman_held = True
+    assert inputs.poll(seen, 1.02).is_well
+
+
+@pytest.mark.parametrize(("deadman", "what"), [("terminal", "a key of the terminal, d"), ("gamepad", "BTN_TL")])
+def test_nothing_starts_without_the_deadman(deadman: str, what: str) -> None:
+    terminal, gamepad, desk = FakeInput(), FakeInput(), FakeDesk()
+    inputs = OperatorInputs(OperatorConfig(deadman, PAD), desk, terminal, gamepad)
+    inputs.poll(None, 1.0)
+    press = inputs.presses.press(START, "command", 1.0)
+    assert (press.outcome, desk.pressed) == (Outcome.REFUSED, [])
+    assert what in press.lines[0]
+    (terminal if deadman == "terminal" else gamepad).is_deadman_held = True
+    inputs.presses.press(START, "command", 1.0)
+    assert desk.pressed == [START]
+
+
+def test_a_deadman_of_another_input_does_not_count() -> None:
+    terminal, gamepad = FakeInput(), FakeInput()
+    terminal.is_deadman_held = True
+    link = make("gamepad", terminal=terminal, gamepad=gamepad).poll(RUNNING, 1.0)
+    assert link == OperatorLink(False, "the deadman was let go")
+
+
+def test_a_stand_in_holds_no_deadman() -> None:
+    assert make("terminal", has_stand_in=True).poll(RUNNING, 1.0) == OperatorLink()
+
+
+def test_the_legend_names_the_deadman_where_it_is_a_key() -> None:
+    assert make().legend() == ()
+    plain, with_deadman = make(terminal=FakeInput()).legend(), make("terminal", terminal=FakeInput()).legend()
+    assert with_deadman[: len(plain)] == plain
+    assert "deadman" in with_deadman[-1]
+
+
+def test_closing_lets_go_of_everything() -> None:
+    terminal, gamepad = FakeInput(), FakeInput()
+    inputs = make(terminal=terminal, gamepad=gamepad)
+    inputs.close()
+    assert (terminal.closed, gamepad.closed) == (1, 1)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[RunMemory]:
+    made = RunMemory(tmp_path, PUP.config, PUP.safety, create=True)
+    yield made
+    made.close()
+
+
+def test_opening_makes_the_socket_and_closing_takes_it_away(memory: RunMemory, folder: Path) -> None:
+    inputs = open_operator_inputs(PUP.config, memory, Desk(memory), descriptor=-1)
+    assert list(running()) == ["pup"]
+    assert inputs.poll(None, 1.0) == OperatorLink()
+    assert inputs.server is not None
+    assert inputs.server._status()["arming"] is None
+    inputs.close()
+    assert running() == {}
+    inputs.close()
+
+
+def test_a_press_over_the_desk_reaches_the_control_loop(memory: RunMemory, folder: Path) -> None:
+    inputs = open_operator_inputs(PUP.config, memory, Desk(memory), descriptor=-1)
+    inputs.presses.press(STOP, "command", 1.0)
+    assert memory.operator_presses.take() == [STOP]
+    inputs.close()
+
+
+def test_a_second_supervisor_is_refused_and_lets_go(memory: RunMemory, folder: Path) -> None:
+    first = open_operator_inputs(PUP.config, memory, Desk(memory), descriptor=-1)
+    with pytest.raises(RefusedError, match="running already"):
+        open_operator_inputs(PUP.config, memory, Desk(memory), descriptor=-1)
+    first.close()
+
+
+def test_a_deadman_in_the_terminal_needs_a_terminal(memory: RunMemory, folder: Path) -> None:
+    robot = replace(PUP.config, operator=OperatorConfig("terminal"))
+    with pytest.raises(RefusedError, match="not started in one"):
+        open_operator_inputs(robot, memory, Desk(memory), descriptor=-1)
+    open_operator_inputs(robot, memory, Desk(memory), descriptor=-1, has_stand_in=True).close()
+
+
+def test_the_gamepad_of_the_robot_file_is_opened(
+    memory: RunMemory, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gamepad = FakeInput()
+    monkeypatch.setattr(operator_inputs, "open_gamepad", lambda config: gamepad)
+    robot = replace(PUP.config, operator=OperatorConfig("gamepad", PAD))
+    inputs = open_operator_inputs(robot, memory, Desk(memory), descriptor=-1)
+    gamepad.is_there = False
+    assert not inputs.poll(None, 1.0).is_well
+    inputs.close()
+    assert gamepad.closed == 1
+
+
+def test_a_press_is_kept_in_the_record() -> None:
+    note = press_note(Press(STOP, "command", 3.0, Outcome.UNANSWERED, ("silent",)))
+    assert note == (
+        "operator",
+        3.0,
+        "stop (command): silent",
+        {"press": "stop", "source": "command", "outcome": "unanswered"},
+    )
