@@ -31,6 +31,7 @@ MOTOR_NOTES = {
 - Command timeout: register 9, off by default. Set in memory and read back at every inventory. When it expires,
   the motor goes limp and reports LOST_COMM; it needs clear, then enable.
 - Ranges are read from registers 21 to 23 and compared with the table; a motor set up otherwise is refused.
+- `handrail configure` stores control mode and command timeout in its flash, right after power-up.
 """,
     "robstride": """\
 - 29-bit identifiers, the vendor's private protocol. A motor that does not answer may speak the MIT variant, or
@@ -39,6 +40,7 @@ MOTOR_NOTES = {
   motor resets and goes limp.
 - It is polled with a stop frame: a motor left running by another program goes limp at the first poll.
 - Positions wrap at ±4π; joints keep 0.5 rad away from it.
+- `handrail configure` saves command timeout and `zero_sta` (power-up within ±π) in its flash, right after power-up.
 """,
     "robstride_mit": """\
 - The 11-bit MIT variant of RobStride, chosen in the motor with the private protocol and a power cycle. Prefer the
@@ -79,6 +81,8 @@ MOTOR_NOTES = {
   at most `servo.timeout_max_torque_Nm` and stays so, as fault TIMED_OUT, until it is stopped. Every stop clears
   faults, too: a fault that is over is gone after DISABLE.
 - Between two commands the target goes on at the commanded speed. Targets have steps of 0.0001 turns (0.6 mrad).
+- `handrail configure` sets gains, position and speed limits, `ilimit` and fixed voltage mode on its console, and stores
+  them in flash. The gear ratio is left to the vendor's tools.
 - Without an encoder at the output, a gearbox makes the position at power-up ambiguous by one turn of the motor.
 - The temperature is the higher of board and winding; the winding's needs a thermistor that is switched on.
 """,
@@ -107,7 +111,8 @@ MOTOR_NOTES = {
 - Half duplex: one question per line and cycle, at 1 Mbaud. STS servos answer one sync read; SCS servos take turns.
   Set the return delay (register 7) to 0 and a USB adapter's latency timer to 1 ms.
 - Inventory compares model number, id, angle limits, mode, return delay and gains, sets the torque limit in memory and
-  reads it back, and switches off a servo that was left on. Nothing stored is written, but by `zero`.
+  reads it back, and switches off a servo that was left on. Nothing stored is written, but by `zero` and `configure`.
+- `handrail configure` writes angle limits, mode, return delay and gains to EEPROM, which is unlocked for that alone.
 - Torque is an estimate from the drive (load register) and the speed. Two servos with one id that stand alike answer
   with the same bytes: nobody can tell.
 """,
@@ -118,12 +123,13 @@ MOTOR_NOTES = {
 - Its stiffness is assumed, in the table: nobody has published it, and it cannot be read. Speed is estimated from
   positions, torque from the distance to the goal.
 - **No command timeout**, as Feetech: name an `independent_cut_off`.
+- `handrail configure` sets servo mode and angle limits. Nobody says whether a servo keeps its mode without power.
 - It never says what is wrong. Too warm, too much voltage or stalled, it lets go; that is seen as the fault UNLOADED.
 """,
     "dynamixel": """\
 - X series, protocol 2.0, in current control: register 11 is 0. Models without it (XL430, ...) cannot be driven.
-- Delivered at 57600 baud with a return delay of 0.5 ms. Set register 8 to the line's baud_bps and register 9 to 0 with
-  the vendor's tool; the inventory names every other register that must be changed, and never writes EEPROM itself.
+- Delivered at 57600 baud with a return delay of 0.5 ms. Set register 8 to the line's baud_bps with the vendor's tool;
+  the inventory names every other register that must be changed, and `handrail configure` writes them to EEPROM.
 - Command timeout: register 98, 20 to 2540 ms in steps of 20, set and read back at every inventory. When it expires,
   the servo goes limp with its torque switch on, and takes no goal until its faults are cleared. XL330 needs
   firmware 52: with 51 it goes on turning.
@@ -173,16 +179,20 @@ MOTOR_NOTES = {
 IMU_NOTES = {
     "hipnuc": """\
 - Accelerations are in units of 9.8 m/s². 6-axis mode: motors disturb the magnetometer.
+- `handrail configure` has it stream the packet at the rate of the robot file and no other, and saves that.
 """,
     "witmotion": """\
 - 8-bit checksums let about 1 damaged frame in 256 pass: quaternions that are not of unit length are dropped.
+- `handrail configure` writes content (register 2) and rate (register 3), and saves them.
 """,
     "xsens_xbus": """\
 - Stream the status word: without it saturation and convergence stay unknown, and inventory says so.
+- `handrail configure` writes the output configuration, which the unit stores at once; it is silent for a moment.
 """,
     "vectornav_vn100": """\
 - Its own z axis points down: an upright unit needs `orientation_imu_in_base_wxyz: [0, 1, 0, 0]`.
 - Text messages carry no filter status; prefer `binary`.
+- `handrail configure` writes binary output 1, async type and async rate (registers 75, 6, 7), and stores them.
 """,
     "bno08x_rvc": """\
 - Measures no angular rate, which the guards need: a robot that uses it is refused.
