@@ -157,7 +157,7 @@ class StreamingImu(ABC, Generic[Sample]):
         answered = bool(arrivals)
         if self._foreign:
             others = ", ".join(sorted(self._foreign))
-            problems.append(f"streams {others}, the robot file expects {config.packet}: configure the unit")
+            problems.append(f"streams {others}, the robot file expects {config.packet}: see handrail configure")
         elif not answered:
             problems.append(f"no {config.packet} packet in {PROBE_S:g} s on {config.bus}: check cable, port, baud rate")
         if not answered:

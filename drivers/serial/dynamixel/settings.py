@@ -1,6 +1,7 @@
 """How a servo must be set up before it may be driven, as register values; nothing here is sent.
 
-All of them are stored in EEPROM, which wears and can only be written with the torque off: a run compares, and refuses.
+All of them are stored in EEPROM, which wears and can only be written with the torque off: a run compares, and refuses;
+`commissioning` writes.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class RegisterChange(NamedTuple):
     def describe(self) -> str:
         """One line for an inventory."""
         return (
-            f"register {self.address} ({self.name}) is {self.found} and must be {self.wanted}, {self.reason}: set it "
-            "with the torque off"
+            f"register {self.address} ({self.name}) is {self.found} and must be {self.wanted}, {self.reason}: see "
+            "handrail configure"
         )
 
 

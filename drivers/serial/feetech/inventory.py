@@ -153,7 +153,7 @@ def _stored_problems(line: ServoLine, stored: Block, facts: Facts) -> Iterator[s
         if name in stored and stored[name] != value:
             yield (
                 f"register {series.registers[name].address} ({name}) reads {stored[name]}, and {model.name} is driven "
-                f"with {value}: set it with the vendor's tool, or correct the model in the robot file"
+                f"with {value}: see handrail configure, or correct the id or model in the robot file"
             )
     if "return_delay" in stored and stored["return_delay"] > RETURN_DELAY_MAX_COUNT:
         yield (
@@ -169,8 +169,8 @@ def _stored_problems(line: ServoLine, stored: Block, facts: Facts) -> Iterator[s
     if stored["p_gain"] < model.p_gain:
         yield (
             f"register {series.registers['p_gain'].address} (p_gain) reads {stored['p_gain']}, and the stiffness of "
-            f"{model.name} in the table is for {model.p_gain}: it is softer than the robot file may ask for; set it "
-            "with the vendor's tool"
+            f"{model.name} in the table is for {model.p_gain}: it is softer than the robot file may ask for: see "
+            "handrail configure"
         )
     else:
         line.set_stiffness(stiffness)

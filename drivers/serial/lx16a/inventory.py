@@ -112,11 +112,11 @@ def _problems(found: dict[int, bytes], facts: dict[str, float | str]) -> list[st
     facts["temperature_degc"], facts["bus_voltage_v"] = degc, voltage_mv / 1000.0
     problems: list[str] = []
     if found[READ_MODE][0] != MODE_SERVO:
-        problems.append(f"mode reads {found[READ_MODE][0]}, and positions need {MODE_SERVO}: set it to servo mode")
+        problems.append(f"mode reads {found[READ_MODE][0]}, and positions need {MODE_SERVO}: see handrail configure")
     if (low, high) != POSITION_COUNTS:
         problems.append(
             f"angle limits read {low} to {high}, and it is driven with {POSITION_COUNTS[0]} to {POSITION_COUNTS[1]}: "
-            "set them with the vendor's tool"
+            "see handrail configure"
         )
     if degc >= limit_degc:
         problems.append(f"is at {degc} degC, its limit is {limit_degc} degC: let it cool down")

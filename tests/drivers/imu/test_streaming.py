@@ -205,5 +205,5 @@ def test_the_inventory_names_a_packet_that_the_robot_file_does_not_expect(name: 
     report = listen(*device(name), lambda cycle: data)
     assert not report.answered
     assert report.problems == (
-        f"streams {other}, the robot file expects {UNITS[name].config.packet}: configure the unit",
+        f"streams {other}, the robot file expects {UNITS[name].config.packet}: see handrail configure",
     )

@@ -67,7 +67,7 @@ def test_a_unit_of_a_chain_and_errors_are_told() -> None:
     chained = xsens_message(0x36, xsens(*STILL, 1)[4:-1], bus_id=1)
     report = report_of(lambda number: chained)
     assert report.problems == (
-        "streams messages of unit 1 of a chain, the robot file expects mtdata2: configure the unit",
+        "streams messages of unit 1 of a chain, the robot file expects mtdata2: see handrail configure",
     )
     report = report_of(lambda number: xsens(*STILL, number) + xsens_message(0x42, b"\x03"))
     assert report.problems == ("reports error 3 (invalid period)",)

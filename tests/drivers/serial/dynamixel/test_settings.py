@@ -56,5 +56,5 @@ def test_a_change_says_what_to_set_and_why() -> None:
     assert change.needs_eeprom
     assert change.describe() == (
         "register 9 (RETURN_DELAY) is 250 and must be 0, because 250, as delivered, is half a millisecond of silence "
-        "per servo: set it with the torque off"
+        "per servo: see handrail configure"
     )
