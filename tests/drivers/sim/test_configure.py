@@ -217,6 +217,36 @@ def test_a_feetech_servo_is_locked_again_whatever_happens() -> None:
     assert twin.get(MOTOR, "lock") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "found", "wanted"),
+    [("min_angle", 100, 0), ("max_angle", 0, 4095), ("mode", 1, 0), ("p_gain", 16, 32), ("d_gain", 0, 32)],
+)
+def test_every_register_of_a_feetech_servo_that_matters_is_set(name: str, found: int, wanted: int) -> None:
+    rig = Rig(fitted("feetech"))
+    twin = twin_of(rig)
+    twin.set(MOTOR, name, found)
+    twin._stored[MOTOR] = bytes(twin.tables[MOTOR][:40])
+    seen = settings(rig)
+    assert [(one.name, one.found, one.wanted) for one in seen] == [(name, found, wanted)]
+    assert configure(rig, seen) == ()
+
+
+def test_a_stiffer_feetech_servo_with_a_short_delay_is_left_as_it_is() -> None:
+    rig = Rig(fitted("feetech"))
+    twin_of(rig).set(MOTOR, "p_gain", 40)
+    twin_of(rig).set(MOTOR, "return_delay", 10)
+    assert settings(rig) == ()
+
+
+def test_an_lx16a_that_turns_for_ever_becomes_a_servo_again() -> None:
+    rig = Rig(fitted("lx16a"))
+    twin_of(rig).settings[MOTOR][30] = b"\x01\x00\x00\x00"
+    (found,) = settings(rig)
+    assert (found.name, found.found, found.wanted) == ("mode", 1, 0)
+    assert "look again after a power cycle" in found.note
+    assert configure(rig, (found,)) == ()
+
+
 @pytest.mark.parametrize("make", ["dynamixel", "feetech"])
 def test_a_servo_of_another_model_is_left_alone(make: str) -> None:
     rig = spoilt(make)
@@ -338,3 +368,40 @@ def test_a_rate_that_a_witmotion_unit_cannot_stream_is_refused() -> None:
     rig = Rig(replace(pup(), config=replace(pup().config, imu=replace(IMUS["witmotion"][0], rate_hz=250.0))))
     with pytest.raises(DeviceError, match="cannot stream at rate_hz 250; allowed: "):
         settings(rig, "imu")
+
+
+def test_a_vectornav_unit_that_streams_binary_is_turned_to_text() -> None:
+    config = replace(IMUS["vectornav_vn100"][0], packet="vnymr")
+    rig = Rig(replace(pup(), config=replace(pup().config, imu=config)))
+    rig.world._imu.hear(b"$VNWRG,75,1,4,11,131,1*XX\r\n$VNWRG,06,0*XX\r\n$VNWRG,07,100*XX\r\n$VNWNV*XX\r\n")
+    found = settings(rig, "imu")
+    assert {one.name: (one.found, one.wanted) for one in found} == {
+        "async type": ("0", "14"),
+        "async rate": ("100", "200"),
+        "binary output 1": ("1,8,11,131,1", "0,8,11,131,1"),
+    }
+    assert configure(rig, found, "imu") == ()
+    rig.world._imu.restart()
+    assert settings(rig, "imu") == ()
+    assert rig.inventory()[-1].problems == ()
+
+
+def test_what_a_vectornav_unit_refuses_is_told_in_its_words() -> None:
+    rig = imu_rig("vectornav_vn100")
+    found = settings(rig, "imu")
+    rig.world._imu.hear = lambda data: b"$VNERR,0C*XX\r\n"
+    with pytest.raises(DeviceError, match=r"imu refuses \(insufficient baud rate\) VNWRG,06,0"):
+        configure(rig, found, "imu")
+
+
+def test_an_xsens_unit_measures_again_after_it_refused() -> None:
+    rig = Rig(replace(pup(), config=replace(pup().config, imu=replace(IMUS["xsens_xbus"][0], rate_hz=300.0))))
+    twin: Any = rig.world._imu
+    twin.hear(bytes.fromhex("faff3000d1"))
+    twin._configure(bytes.fromhex("102000642010006440200064 80200064"))
+    twin._is_streaming = True
+    found = settings(rig, "imu")
+    with pytest.raises(DeviceError, match="imu says invalid period to message 0xC0"):
+        configure(rig, found, "imu")
+    rig.settle(Drive.POLL)
+    assert twin._is_streaming

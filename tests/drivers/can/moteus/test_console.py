@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from drivers.can.moteus import console
 from drivers.can.moteus.codec import Address
 from drivers.can.moteus.settings import SETTINGS
+from drivers.can.moteus.tables import CONF_RATIO
 from supervisor.core.errors import EncodeError
 
 MOTOR = Address(5)
@@ -33,6 +34,19 @@ def test_every_setting_is_asked_for_in_one_frame(name: str) -> None:
 def test_what_is_no_name_of_a_setting_is_not_typed(name: str) -> None:
     with pytest.raises(EncodeError):
         console.make_ask_setting(MOTOR, name)
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != CONF_RATIO])
+def test_every_setting_but_the_gear_ratio_is_set_in_one_frame(name: str) -> None:
+    frame = console.make_set_setting(MOTOR, name, -0.1591549)
+    assert frame.data[3 : 3 + frame.data[2]] == f"conf set {name} -0.159155\n".encode()
+    assert len(frame.data) <= 64
+
+
+@pytest.mark.parametrize(("name", "value"), [("a b", 1.0), ("servo.kp 1\nconf", 1.0), ("servo.kp", math.inf)])
+def test_what_is_no_setting_is_not_set(name: str, value: float) -> None:
+    with pytest.raises(EncodeError):
+        console.make_set_setting(MOTOR, name, value)
 
 
 def test_text_is_found_and_so_is_its_absence() -> None:

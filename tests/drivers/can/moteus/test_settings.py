@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.can.moteus.settings import SETTINGS, setting_facts, setting_problems
+from drivers.can.moteus.settings import SETTINGS, needed_settings, setting_facts, setting_problems
 from tests.drivers.can.moteus.fake import SETTINGS as HEALTHY
 from tests.drivers.can.moteus.rig import wired
 
@@ -86,3 +86,28 @@ def test_a_setting_that_does_not_fit_names_both_values(name: str, value: str, ex
 )
 def test_a_setting_at_its_limit_fits(name: str, value: str) -> None:
     assert problems_with(name, value) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("servo.pid_position.kp", "4.000000"),
+        ("servo.pid_position.kp", "nan"),
+        ("servo.pid_position.kd", "0.050000"),
+        ("servo.pid_position.ilimit", "2.000000"),
+        ("servopos.position_min", "-0.010000"),
+        ("servopos.position_max", "0.010000"),
+        ("servo.max_velocity", "1.000000"),
+        ("servo.fixed_voltage_mode", "1"),
+    ],
+)
+def test_what_is_needed_is_one_setting_and_leaves_no_problem(name: str, value: str) -> None:
+    spoilt = VALUES | {name: float(value)}
+    ((needed, wanted),) = needed_settings(wired(9), spoilt)
+    assert needed == name
+    assert setting_problems(wired(9), spoilt | {needed: float(f"{wanted:.6g}")}, 30.0) == []
+
+
+def test_nothing_is_needed_of_a_healthy_motor_and_its_gear_ratio_is_left_alone() -> None:
+    assert list(needed_settings(wired(9), VALUES)) == []
+    assert list(needed_settings(wired(9), VALUES | {"motor_position.rotor_to_output_ratio": 1.0})) == []
