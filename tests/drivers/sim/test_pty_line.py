@@ -86,8 +86,20 @@ def test_two_programs_cannot_hold_the_same_line(line: PtyLine) -> None:
     host.close()
 
 
-def test_only_its_owner_may_open_it(line: PtyLine) -> None:
+def test_only_its_owner_may_open_it_wherever_terminals_are_open_to_a_group(
+    wire: SimulatedSerial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.openpty
+
+    def open_to_a_group() -> tuple[int, int]:
+        plant, host = make()
+        os.fchmod(host, 0o620)
+        return plant, host
+
+    monkeypatch.setattr(os, "openpty", open_to_a_group)
+    line = PtyLine(wire)
     assert stat.S_IMODE(Path(line.path).stat().st_mode) == 0o600
+    line.close()
 
 
 def test_what_nobody_reads_is_thrown_away_before_it_is_old(line: PtyLine, wire: SimulatedSerial) -> None:

@@ -65,6 +65,27 @@ def test_answers_that_are_delayed_are_held_back_and_waited_for() -> None:
         assert len(bus.receive(0.0)) == 1
 
 
+def test_an_answer_that_is_due_before_the_next_step_is_not_kept_for_it() -> None:
+    with served({"kind": "frames_delayed", "bus": "can0", "delay_s": 0.0011}) as bench:
+        bus = bench.can()
+        bus.send([make_poll(1)])
+        bench.turn(SHORT_S)
+        # Heard at 2 ms: the answer leaves at 2 + 1.1 + 0.3 - 0.5 ms, and the next step is at 4 ms.
+        assert bench.turn(0.0019) == pytest.approx(0.0009)
+        bench.turn(0.00091)
+        assert len(bus.receive(0.0)) == 1
+
+
+def test_it_knows_when_a_host_last_spoke(bench: Bench) -> None:
+    bus = bench.can()
+    assert bench.plant.counters.heard_s == 1000.0
+    bench.turn(SHORT_S, times=10)
+    bus.send([make_poll(1)])
+    bench.turn(SHORT_S)
+    bench.turn(SHORT_S, times=10)
+    assert bench.plant.counters.heard_s == pytest.approx(1000.0 + 11 * SHORT_S)
+
+
 def test_a_bus_that_is_off_tells_hosts_so() -> None:
     with served({"kind": "bus_off", "bus": "can0"}) as bench:
         bus, other = bench.can("can0"), bench.can("can1")

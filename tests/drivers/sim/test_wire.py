@@ -126,7 +126,7 @@ def test_a_serial_line_carries_bytes_both_ways() -> None:
 def test_the_host_can_be_told_when_something_arrives_next() -> None:
     line = SimulatedSerial("imu0", (0,))
     assert line.next_arrival_s() == float("inf")
-    line.give([Frame(0, b"ab", stamp_s=0.003), Frame(0, b"cd", stamp_s=0.001)])
+    line.give([Frame(0, b"ab", stamp_s=0.001), Frame(0, b"cd", stamp_s=0.003)])
     assert line.next_arrival_s() == 0.001
     line.read(0.002)
     assert line.next_arrival_s() == 0.003
