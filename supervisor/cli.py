@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from supervisor.core.errors import ConfigError, HandrailError, PolicyError, Problem, RecordError
+from supervisor.runtime.inputs.messages import COMMANDS
 
 # Our matrices are small: a second BLAS thread costs more than it gives, and tens of milliseconds on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -351,6 +352,29 @@ def configure(
         )
         if not is_right:
             raise typer.Exit(EXIT_REFUSED)
+
+
+def _add_operator_command(command: str, text: str) -> None:
+    """Add a command to a running supervisor."""
+
+    def carry_out_command(
+        robot: Annotated[
+            str | None, typer.Option("--robot", metavar="ROBOT", help="Its name, where several supervisors run.")
+        ] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    ) -> None:
+        with _exit_codes():
+            from supervisor.runtime.inputs.commands import carry_out
+
+            answer, code = carry_out(command, robot, as_json=as_json)
+            typer.echo(answer, err=code != 0 and not as_json)
+            raise typer.Exit(code)
+
+    app.command(name=command, help=text)(carry_out_command)
+
+
+for _command, _text in COMMANDS.items():
+    _add_operator_command(_command, _text)
 
 
 def main() -> None:

@@ -17,8 +17,18 @@ ANSWER_BYTES: Final = 131_072
 
 STATUS: Final = "status"
 
-COMMANDS: Final = (*(action.value for action in OperatorAction), STATUS)
-"""Everything that can be asked."""
+COMMANDS: Final = {
+    OperatorAction.STOP.value: "Stop: the robot moves to its rest pose at bounded speed, then its motors go off.",
+    OperatorAction.HOLD.value: "Hold the measured pose, power kept; end it with resume.",
+    OperatorAction.RESUME.value: "Go on after a hold that was asked for.",
+    OperatorAction.CONFIRM.value: "Answer the supervisor's open question.",
+    OperatorAction.RESET.value: "After a stop whose cause is gone: back to disarmed, or after a hold to armed.",
+    OperatorAction.ARM.value: "Check everything, then switch the motors on; the robot holds its pose.",
+    OperatorAction.START.value: "Let an armed robot move.",
+    OperatorAction.CUT.value: "Motors off at once: the robot falls.",
+    STATUS: "Tell how the run is: stage, level, arming, question, stop, buses.",
+}
+"""Everything that can be asked of a running supervisor, and what it does."""
 
 AnswerKind = Literal["accepted", "refused", "unanswered", "error"]
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.core.levels import OperatorAction
 from supervisor.runtime.inputs.messages import (
     ANSWER_BYTES,
     COMMANDS,
@@ -22,9 +23,10 @@ from supervisor.runtime.inputs.messages import (
 
 def test_every_command_of_the_handbook_exists() -> None:
     assert {"stop", "hold", "resume", "confirm", "reset", "arm", "start", "cut", "status"} == set(COMMANDS)
+    assert {action.value for action in OperatorAction} == {*COMMANDS} - {"status"}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_a_request_comes_back(command: str) -> None:
     assert decode_request(encode_request(command)) == command
 
@@ -41,7 +43,7 @@ def test_a_request_comes_back(command: str) -> None:
         (b'{"command": "stop", "robot": "pup"}', "not {"),
         (b'{"command": ["stop"]}', "unknown command"),
         (b'{"command": null}', "unknown command"),
-        (b'{"command": "STOP"}', "unknown command; allowed: arm, start"),
+        (b'{"command": "STOP"}', "unknown command; allowed: stop, hold"),
         (b'{"command": "stop"}' + b" " * REQUEST_BYTES, "more than 256 bytes"),
     ],
 )

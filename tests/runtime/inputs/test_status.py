@@ -18,7 +18,8 @@ from supervisor.core.robot_file import load_robot
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.control import ControlCore
-from supervisor.runtime.inputs.status import run_status, status_lines
+from supervisor.runtime.inputs.status import run_status
+from supervisor.runtime.inputs.status_text import status_lines
 from supervisor.runtime.link import MemoryLink
 from supervisor.runtime.shared.memory import Health, RunMemory
 
