@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Final, Literal
 
 from drivers.bus import SerialPort
+from drivers.can import identifiers
 from drivers.can.canopen import tables as canopen
 from drivers.can.canopen.device import CanOpenMotors
 from drivers.can.canopen.scan import SCAN as CANOPEN_SCAN
@@ -98,6 +100,7 @@ class MotorMake:
         usual_rates_bps: Rate of the bus and of an FD frame's data, for new robots and for the documentation.
         has_fixed_rate: Whether it can have no other.
         without_temperature: Models that do not say it, of a make whose others do.
+        uses_identifiers: Which 11-bit identifiers one of its motors uses, on CAN.
     """
 
     models: Mapping[str, MotorModel]
@@ -116,6 +119,7 @@ class MotorMake:
     start_span_max_rad: float = 0.0
     has_fixed_rate: bool = False
     without_temperature: tuple[str, ...] = ()
+    uses_identifiers: Callable[[MotorConfig], Iterable[int]] = identifiers.none_of_11_bits
 
     def says_temperature(self, model: str) -> bool:
         """Whether a model of this make measures its temperature and reports it."""
@@ -140,7 +144,13 @@ class ImuMake:
 MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
     # 0x7FF is the id of polls and register requests.
     "damiao": MotorMake(
-        damiao.MODELS, DamiaoMotors, damiao.CAPABILITIES, damiao.CYCLE_COST, (1, 0x7FE), scan=DAMIAO_SCAN
+        damiao.MODELS,
+        DamiaoMotors,
+        damiao.CAPABILITIES,
+        damiao.CYCLE_COST,
+        (1, 0x7FE),
+        scan=DAMIAO_SCAN,
+        uses_identifiers=identifiers.damiao,
     ),
     # They answer to the host's id, which is always ours.
     "robstride": MotorMake(
@@ -162,6 +172,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         (0, 0),
         robstride.WRAP_MARGIN_RAD,
         scan=ROBSTRIDE_MIT_SCAN,
+        uses_identifiers=identifiers.robstride_mit,
     ),
     "cybergear": MotorMake(
         cybergear.MODELS,
@@ -182,6 +193,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         (1, cubemars.HIGHEST_MOTOR_ID),
         (0, 0x7FF),
         scan=CUBEMARS_SCAN,
+        uses_identifiers=identifiers.cubemars,
     ),
     # They answer on identifiers of their own.
     "myactuator": MotorMake(
@@ -192,6 +204,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         myactuator.ID_RANGE,
         (0, 0),
         scan=MYACTUATOR_SCAN,
+        uses_identifiers=identifiers.myactuator,
     ),
     # They answer the host, which is 0.
     "moteus": MotorMake(
@@ -220,6 +233,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         usual_model="CiA402",
         without_temperature=canopen.WITHOUT_TEMPERATURE,
         scan=CANOPEN_SCAN,
+        uses_identifiers=identifiers.canopen_node,
     ),
     # They report on identifiers that their id is a part of.
     "odrive": MotorMake(
@@ -232,6 +246,7 @@ MOTOR_MAKES: Final[Mapping[str, MotorMake]] = {
         drive_keys=(),
         usual_model="S1",
         scan=ODRIVE_SCAN,
+        uses_identifiers=identifiers.odrive,
     ),
     "dynamixel": MotorMake(
         dynamixel.MODELS,
@@ -412,14 +427,17 @@ def _bus_problems(robot: RobotConfig, name: str) -> Iterator[str]:
     """Identifiers that collide, strangers to each other on one line, and a load that the bus cannot carry."""
     bus = robot.buses[name]
     joints = {joint: config.motor for joint, config in robot.joints.items() if config.motor.bus == name}
-    ids = {motor.id: joint for joint, motor in joints.items()}
-    for joint, motor in joints.items():
-        if bus.kind == "can" and motor.feedback_id in ids:
-            yield f"{joint} answers with {motor.feedback_id}, which is the id {ids[motor.feedback_id]} listens to"
+    if bus.kind == "can":
+        yield from _identifier_problems(joints)
     makes = dict.fromkeys(motor.make for motor in joints.values())
     if bus.kind == "serial" and len(makes) > 1:
         yield f"motors of {' and '.join(makes)} cannot share a serial line: give each make a line of its own"
     known = [motor.make for motor in joints.values() if motor.make in MOTOR_MAKES]
+    if len({MOTOR_MAKES[make].needs_fd for make in known}) > 1:
+        yield (
+            f"motors of {' and '.join(makes)} cannot share a bus: those that speak classic CAN answer frames of CAN FD "
+            "with error frames; give each kind a bus of its own"
+        )
     key, rate_bps = bus_rate(bus)
     fixed = {make: MOTOR_MAKES[make].usual_rates_bps[0] for make in known if MOTOR_MAKES[make].has_fixed_rate}
     yield from (
@@ -431,6 +449,25 @@ def _bus_problems(robot: RobotConfig, name: str) -> Iterator[str]:
         yield f"{key} {rate_bps}; allowed: a number above 0"
     elif known:
         yield from _load_problems(robot, name, known, list(joints))
+
+
+def _identifier_problems(joints: Mapping[str, MotorConfig]) -> Iterator[str]:
+    """Motors on one CAN bus that hear or use each other's identifiers; one reason per pair."""
+    ids = {(motor.make, motor.id): joint for joint, motor in joints.items()}
+    for joint, motor in joints.items():
+        listener = ids.get((motor.make, motor.feedback_id))
+        if listener is not None:
+            yield f"{joint} answers with {motor.feedback_id}, which is the id {listener} listens to"
+    known = [(joint, motor) for joint, motor in joints.items() if motor.make in MOTOR_MAKES]
+    used = {joint: frozenset(MOTOR_MAKES[motor.make].uses_identifiers(motor)) for joint, motor in known}
+    for (one, first), (other, second) in combinations(known, 2):
+        # Motors of one make share some on purpose: that of the host, and those that all of them hear.
+        common = used[one] & used[other] if first.make != second.make else ()
+        if common:
+            yield (
+                f"{one} ({first.make} {first.id}) and {other} ({second.make} {second.id}) both use identifier "
+                f"0x{min(common):03X}: give one of them another id, or each make a bus of its own"
+            )
 
 
 def bus_rate(bus: CanBusConfig | SerialBusConfig) -> tuple[str, int]:
