@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from drivers.null_buses import NullBuses
+from drivers.robot_io import RobotIO
 from supervisor.core.errors import RefusedError
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.robot_file import load_robot
 from supervisor.core.robot_inputs import GamepadConfig, OperatorConfig
+from supervisor.runtime.control import ControlCore
 from supervisor.runtime.inputs import operator_inputs
 from supervisor.runtime.inputs.client import running
 from supervisor.runtime.inputs.operator_inputs import (
@@ -24,6 +27,7 @@ from supervisor.runtime.inputs.operator_inputs import (
 )
 from supervisor.runtime.inputs.pressing import Outcome, Press
 from supervisor.runtime.shared.desk import Desk
+from supervisor.runtime.shared.links import ControlLink, RingRecorder, SnapshotReader
 from supervisor.runtime.shared.memory import RunMemory
 from tests.runtime.inputs.desks import FakeDesk, snapshot
 
@@ -198,3 +202,59 @@ def test_a_press_is_kept_in_the_record() -> None:
         "stop (command): silent",
         {"press": "stop", "source": "command", "outcome": "unanswered"},
     )
+
+
+class Bench:
+    """A control loop and its operator over shared memory, in one process and in no time."""
+
+    def __init__(self, memory: RunMemory) -> None:
+        self.done: list[Press] = []
+        self.inputs = OperatorInputs(OperatorConfig(), Desk(memory), None, None, on_done=self.done.append)
+        port = RobotIO(PUP.config, NullBuses())
+        self.core = ControlCore(PUP.config, PUP.safety, port, ControlLink(memory), RingRecorder(memory))
+        self.core.inputs.emergency_stop = False
+        self.reader = SnapshotReader(memory, PUP.config)
+        self.cycle = 0
+
+    def run(self, seconds: float) -> None:
+        """Control at 500 Hz, poll at 50 Hz."""
+        for _ in range(round(seconds * 500)):
+            now_s = 100.0 + 0.002 * self.cycle
+            self.core.step(now_s)
+            if self.cycle % 10 == 0:
+                self.inputs.poll(self.reader.newest(), now_s + 0.001)
+            self.cycle += 1
+
+    def press(self, action: OperatorAction) -> Press:
+        press = self.inputs.presses.press(action, "command", 100.0 + 0.002 * self.cycle)
+        self.run(0.1)
+        return press
+
+
+def test_a_real_control_loop_answers_each_press(memory: RunMemory) -> None:
+    bench = Bench(memory)
+    bench.run(0.1)
+    arm = bench.press(ARM)
+    assert arm.outcome is Outcome.REFUSED
+    assert len(arm.lines) > 3, "every reason"
+    assert any("imu_age" in line for line in arm.lines)
+    hold = bench.press(OperatorAction.HOLD)
+    assert (hold.outcome, hold.lines) == (Outcome.REFUSED, ("HOLD needs a robot under power; it is disarmed",))
+    assert bench.press(STOP).lines == ("the robot is disarmed, level WARN",)
+    cut = bench.press(OperatorAction.CUT)
+    assert (cut.outcome, cut.lines) == (Outcome.ACCEPTED, ("the robot is stopped, level CUT",))
+    start = bench.press(START)
+    assert (start.outcome, start.lines) == (Outcome.REFUSED, ("START needs an armed robot; it is stopped",))
+    bench.run(1.0)
+    reset = bench.press(OperatorAction.RESET)
+    assert (reset.outcome, reset.lines) == (Outcome.ACCEPTED, ("the robot is disarmed, level WARN",))
+    assert [one.outcome for one in bench.done].count(Outcome.UNANSWERED) == 0
+
+
+def test_a_control_loop_that_stands_still_is_told(memory: RunMemory) -> None:
+    bench = Bench(memory)
+    bench.run(0.1)
+    press = bench.inputs.presses.press(STOP, "terminal", 100.1)
+    for number in range(40):
+        bench.inputs.poll(bench.reader.newest(), 100.1 + 0.02 * number)
+    assert press.outcome is Outcome.UNANSWERED
