@@ -7,6 +7,7 @@ import pytest
 
 from drivers import registry, robot_io
 from drivers.bus import Frame
+from drivers.can.identifiers import none_of_11_bits
 from drivers.null_buses import NullBuses, NullSerial
 from drivers.robot_io import RobotIO
 from supervisor.core.command import Drive
@@ -194,7 +195,8 @@ def test_direction_gear_and_offset_are_applied_both_ways() -> None:
 
 
 def test_motors_of_several_makes_keep_the_order_of_the_joints(monkeypatch: pytest.MonkeyPatch) -> None:
-    makes = {"damiao": registry.MOTOR_MAKES["damiao"], "twin": registry.MOTOR_MAKES["damiao"]}
+    damiao = registry.MOTOR_MAKES["damiao"]
+    makes = {"damiao": damiao, "twin": replace(damiao, uses_identifiers=none_of_11_bits)}
     monkeypatch.setattr(registry, "MOTOR_MAKES", makes)
     monkeypatch.setattr(robot_io, "MOTOR_MAKES", makes)
     joints = {}
