@@ -26,8 +26,8 @@ from supervisor.core.state import NEVER_S
 GAIN_RATIO = 2.0
 """Largest stiffness and damping that may be asked for, of the servo's own, where every cycle brings feedback."""
 
-_POSITION, _VELOCITY, _KP, _KD, _TORQUE = range(5)
-"""Rows of a command block."""
+_KP = 2
+"""Row of a command block."""
 
 Mask = NDArray[np.bool_]
 
@@ -65,8 +65,11 @@ class HostPosition:
     __slots__ = (
         "_delta",
         "_extra",
+        "_finite",
         "_goal",
         "_high",
+        "_is_own",
+        "_is_plain",
         "_reach",
         "_seen_s",
         "_silent",
@@ -87,6 +90,9 @@ class HostPosition:
         self._extra: Vector = np.zeros(count)
         self._reach: Vector = np.zeros(count)
         self._goal: Vector = np.zeros(count)
+        self._finite: Mask = np.zeros((5, count), dtype=np.bool_)
+        self._is_plain: Mask = np.zeros(count, dtype=np.bool_)
+        self._is_own: Mask = np.zeros(count, dtype=np.bool_)
         self._seen_s: Vector = np.full(count, -np.inf)
         self._silent: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
         self.valid: Mask = np.zeros(count, dtype=np.bool_)
@@ -108,33 +114,44 @@ class HostPosition:
         """
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is found below
             is_plain = self._fill_goal(command, feedback)
-        np.logical_and(is_plain, command[_KP] == 0.0, out=self.limp)
+        goal, valid, limp = self._goal, self.valid, self.limp
+        np.equal(command[_KP], 0.0, out=limp)
+        limp &= is_plain
         self._find_stale(stamps_s)
-        goal = self._goal
         np.copyto(goal, feedback[POSITION], where=self.is_stale)
-        np.isfinite(command).all(axis=0, out=self.valid)
-        self.valid &= self.limp | ((stamps_s > NEVER_S) & np.isfinite(goal))
+        np.isfinite(goal, out=valid)
+        valid &= stamps_s > NEVER_S
+        valid |= limp
+        np.isfinite(command, out=self._finite)
+        if np.count_nonzero(self._finite) < self._finite.size:
+            valid &= self._finite.all(axis=0)
         return goal
 
     def _fill_goal(self, command: Block, feedback: Block) -> Mask:
         """The goals while feedback is fresh; returns who is asked for neither damping nor torque."""
         goal, extra, delta = self._goal, self._extra, self._delta
-        position, kp, kd = feedback[POSITION], command[_KP], command[_KD]
-        is_plain = (kd == 0.0) & (command[_TORQUE] == 0.0)
+        target, target_velocity, kp, kd, torque = command
+        position, velocity, stiffness = feedback[POSITION], feedback[VELOCITY], self.stiffness
+        is_plain, is_own = self._is_plain, self._is_own
+        np.equal(kd, 0.0, out=is_plain)
+        is_plain &= np.equal(torque, 0.0, out=is_own)
         # goal = position + torque / K, written around the commanded position, which it is where kp is K.
-        np.subtract(command[_VELOCITY], np.nan_to_num(feedback[VELOCITY]), out=extra)
+        np.copyto(extra, target_velocity)
+        np.subtract(target_velocity, velocity, out=extra, where=np.equal(velocity, velocity, out=is_own))
         extra *= kd
-        extra += command[_TORQUE]
-        np.subtract(kp, self.stiffness, out=delta)
-        delta *= command[_POSITION] - position
+        extra += torque
+        np.subtract(target, position, out=delta)
+        delta *= np.subtract(kp, stiffness, out=goal)
         extra += delta
-        extra /= self.stiffness
-        np.add(command[_POSITION], extra, out=goal)
-        np.divide(self._high, self.stiffness, out=self._reach)
-        np.minimum(goal, position + self._reach, out=goal)
-        np.maximum(goal, position - self._reach, out=goal)
+        extra /= stiffness
+        np.add(target, extra, out=goal)
+        reach = np.divide(self._high, stiffness, out=self._reach)
+        np.minimum(goal, np.add(position, reach, out=delta), out=goal)
+        np.maximum(goal, np.subtract(position, reach, out=delta), out=goal)
         # The servo limits its torque itself: nothing of its feedback goes into what it is told.
-        np.copyto(goal, command[_POSITION], where=is_plain & (kp == self.stiffness))
+        np.equal(kp, stiffness, out=is_own)
+        is_own &= is_plain
+        np.copyto(goal, target, where=is_own)
         return is_plain
 
     def _find_stale(self, stamps_s: Vector) -> None:
