@@ -60,12 +60,14 @@ class Line:
         self._doubtful_turns = self._calm_turn = self._inventory_turn = 0
         self._arrived = 0
 
-    def read(self, now_s: float) -> list[Packet]:
+    def read(self, now_s: float) -> bytes:
         """Take what has arrived."""
         data = self.port.read(now_s)
         self._arrived = len(data)
-        if not data:
-            return []
+        return data
+
+    def parse(self, data: bytes) -> list[Packet]:
+        """Find the packets in what was read."""
         dropped = self.parser.dropped_bytes
         packets = self.parser.feed(data)
         self._count(self.parser.dropped_bytes - dropped)
@@ -123,3 +125,32 @@ class Line:
     def _next_switch(self) -> Question:
         self._switch_turn += 1
         return self.switches[self._switch_turn % len(self.switches)]
+
+    def silence_problem(self, servo_id: int, asked: str, spoilt_bytes: int) -> str:
+        """Why a servo does not answer, from what else was heard here.
+
+        Args:
+            servo_id: The servo.
+            asked: What it was asked for.
+            spoilt_bytes: That arrived while it was asked.
+        """
+        who = f"servo {servo_id} on {self.name}"
+        if spoilt_bytes and self.heard:
+            return (
+                f"{who}: {spoilt_bytes} bytes arrived that no answer is made of, when asked for {asked}, while others "
+                f"on the line are understood: two servos with id {servo_id} answer at once, or a bad cable"
+            )
+        if spoilt_bytes:
+            return (
+                f"{who}: {spoilt_bytes} bytes arrived when asked for {asked}, and nobody on the line is understood: "
+                "check the baud rate of the robot file and of the servos, and the cable"
+            )
+        if self.heard:
+            return (
+                f"{who} does not answer when asked for {asked}, and others on the line do: check its plug, that its id "
+                f"is {servo_id}, and that it is set to the line's baud rate"
+            )
+        return (
+            f"{who} does not answer when asked for {asked}, and nobody else on the line does: check power, cable, "
+            "adapter, and the baud rate of the robot file and of the servos"
+        )

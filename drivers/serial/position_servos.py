@@ -66,6 +66,10 @@ class PositionServos(SerialMotors):
         self._switch_view, self._told_view, self._error_view = (
             np.frombuffer(values, dtype=np.int64) for values in (self._switch, self._told, self._errors)
         )
+        self._all_on, self._all_driven = (array("q", [value] * count).tobytes() for value in (ON, _DRIVEN))
+        self._said = b""
+        self._codes: Codes = np.zeros((2, count), dtype=np.int64)
+        self._are_some_off = True
         self._drive: Drive | None = None
         self._now_s = self._period_s = 0.0
         self._fill_questions()
@@ -83,6 +87,10 @@ class PositionServos(SerialMotors):
     @abstractmethod
     def _take(self, line: Line, slot: int, packet: Packet, now_s: float) -> bool:
         """Take what one servo answered; False when it is no answer of that servo."""
+
+    def _take_all(self, line: Line, data: bytes, now_s: float) -> bool:  # noqa: ARG002 (for makes that answer all at once)
+        """Take the answers of all servos of a line in one go; False when it is anything else, and nothing is taken."""
+        return False
 
     @abstractmethod
     def _fill_feedback(self) -> None:
@@ -110,7 +118,17 @@ class PositionServos(SerialMotors):
         """Read every line once, and remember what its servos said."""
         self._period_s, self._now_s = now_s - self._now_s, now_s
         for line in self.lines.values():
-            for packet in line.read(now_s):
+            data = line.read(now_s)
+            if not data:
+                continue
+            if not line.parser.unfinished_bytes and self._take_all(line, data, now_s):
+                # The usual case: nothing else has arrived.
+                line.parser.packets += len(line.slots)
+                line.port.counters.received += len(line.slots)
+                line.heard.update(line.slots)
+                self._is_fresh = True
+                continue
+            for packet in line.parse(data):
                 slot = line.slot_of_id.get(packet.id)
                 if slot is None or not self._take(line, slot, packet, now_s):
                     # An echo, or the answer of somebody else.
@@ -122,13 +140,24 @@ class PositionServos(SerialMotors):
 
     def _decode(self, values: Block, codes: Codes) -> None:
         self._fill_feedback()
-        self._feedback[TORQUE, self._switch_view == OFF] = 0.0
+        said = self._switch.tobytes() + self._told.tobytes() + self._errors.tobytes()
+        if said != self._said:
+            self._said = said
+            self._fill_codes()
+        if self._are_some_off:
+            self._feedback[TORQUE, self._switch_view == OFF] = 0.0
         values[: TEMPERATURE + 1] = self._feedback
-        is_on = (self._switch_view == ON) | (self._told_view == _LIMP)
+        codes[...] = self._codes
+
+    def _fill_codes(self) -> None:
+        """What the servos' switches, orders and errors mean, which seldom change."""
+        codes, switch = self._codes, self._switch_view
+        is_on = (switch == ON) | (self._told_view == _LIMP)
         codes[STATUS] = np.where(is_on, int(MotorStatus.ENABLED), int(MotorStatus.DISABLED))
-        codes[STATUS, (self._switch_view == UNKNOWN) & ~is_on] = int(MotorStatus.UNKNOWN)
+        codes[STATUS, (switch == UNKNOWN) & ~is_on] = int(MotorStatus.UNKNOWN)
         codes[FAULT] = self._error_view
         codes[STATUS, self._error_view != 0] = int(MotorStatus.FAULT)
+        self._are_some_off = bool((switch == OFF).any())
 
     # Commands
 
@@ -180,7 +209,12 @@ class PositionServos(SerialMotors):
         host = self.host
         goals = host.goal(command, self._feedback, self._stamp_view)
         good = host.valid & (self._in_range(goals) | host.limp)
-        is_usual = bool((good & ~host.limp & (self._told_view == _DRIVEN) & (self._switch_view == ON)).all())
+        is_usual = (
+            self._told.tobytes() == self._all_driven
+            and self._switch.tobytes() == self._all_on
+            and np.count_nonzero(good) == len(good)
+            and not np.count_nonzero(host.limp)
+        )
         for line in self.lines.values():
             data = self._goals(line, line.slots, goals) if is_usual else self._sort(line, goals, good)
             line.send(data, line.next_question(is_commanding=True))
@@ -268,32 +302,6 @@ class PositionServos(SerialMotors):
         return now_s
 
     def silence_problem(self, slot: int, asked: str, spoilt_bytes: int) -> str:
-        """Why a servo does not answer, from what else was heard on its line.
-
-        Args:
-            slot: The servo.
-            asked: What it was asked for.
-            spoilt_bytes: That arrived while it was asked.
-        """
+        """Why a servo does not answer; see `Line`."""
         config = self.motors[slot].config
-        line = self.lines[config.bus]
-        who = f"servo {config.id} on {config.bus}"
-        if spoilt_bytes and line.heard:
-            return (
-                f"{who}: {spoilt_bytes} bytes arrived that no answer is made of, when asked for {asked}, while others "
-                f"on the line are understood: two servos with id {config.id} answer at once, or a bad cable"
-            )
-        if spoilt_bytes:
-            return (
-                f"{who}: {spoilt_bytes} bytes arrived when asked for {asked}, and nobody on the line is understood: "
-                "check the baud rate of the robot file and of the servos, and the cable"
-            )
-        if line.heard:
-            return (
-                f"{who} does not answer when asked for {asked}, and others on the line do: check its plug, that its id "
-                f"is {config.id}, and that it is set to the line's baud rate"
-            )
-        return (
-            f"{who} does not answer when asked for {asked}, and nobody else on the line does: check power, cable, "
-            "adapter, and the baud rate of the robot file and of the servos"
-        )
+        return self.lines[config.bus].silence_problem(config.id, asked, spoilt_bytes)

@@ -19,7 +19,7 @@ from drivers.devices import Changing, Found, Settings, WiredMotor
 from drivers.host_position import Mask
 from drivers.motor_group import MotorProbe, Zeroing
 from drivers.serial.feetech import codec, instructions
-from drivers.serial.feetech.batch import GoalBatch, StateBatch
+from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers, indexed
 from drivers.serial.feetech.inventory import probe_servo
 from drivers.serial.feetech.settings import find_settings, write_settings
 from drivers.serial.feetech.tables import (
@@ -64,6 +64,7 @@ class FeetechServos(PositionServos):
         self._decoder = StateBatch(self.models)
         self._blocks: list[dict[int, bytes]] = [{} for _ in motors]
         """What an inventory has read of each servo, by size."""
+        self._all_answers: dict[str, tuple[SyncAnswers, slice | list[int]]] = {}
         super().__init__(motors, buses, self.models, codec.make_parser)
 
     def _fill_questions(self) -> None:
@@ -74,6 +75,9 @@ class FeetechServos(PositionServos):
                 motion = instructions.make_sync_read(STS_MOTION_ADDRESS, STATE_BYTES["STS"], ids)
                 line.motions.append(Question(motion, len(ids)))
                 line.switches.append(Question(instructions.make_sync_read(SWITCH_ADDRESS, 1, ids), len(ids)))
+            if len(together) == len(line.slots):
+                answers = SyncAnswers([self._ids[slot] for slot in together], STATE_BYTES["STS"])
+                self._all_answers[line.name] = answers, indexed(together)
             for slot in line.slots:
                 if slot not in together:
                     motion = instructions.make_read(self._ids[slot], STS_MOTION_ADDRESS, STATE_BYTES["SCS"])
@@ -97,6 +101,17 @@ class FeetechServos(PositionServos):
             # An answer to nothing that is asked here; our own question, from an adapter that gives it back.
             return False
         self._errors[slot] = packet.instruction
+        return True
+
+    def _take_all(self, line: Line, data: bytes, now_s: float) -> bool:
+        expected = self._all_answers.get(line.name)
+        packets = expected and expected[0].split(data)
+        if expected is None or packets is None:
+            return False
+        slots = expected[1]
+        self._decoder.keep_all(slots, packets)
+        self._stamp_view[slots] = now_s
+        self._error_view[slots] = packets[:, ERROR_AT]
         return True
 
     def _keep(self, slot: int, data: bytes, now_s: float) -> None:

@@ -67,27 +67,27 @@ def test_a_late_half_is_waited_for_and_a_lost_one_is_not(line: Line, port: Memor
     answer = codec.make_status(1, 0, bytes(10))
     for half in (answer[:7], answer[7:]):
         port.pending = half
-        packets = line.read(0.0)
+        packets = line.parse(line.read(0.0))
         line.send(b"", MOTIONS[0])
     assert [packet.id for packet in packets] == [1]
     port.pending = answer[:7]
-    assert line.read(0.0) == []
+    assert line.parse(line.read(0.0)) == []
     line.send(b"", MOTIONS[0])
-    assert line.read(0.0) == []
+    assert line.parse(line.read(0.0)) == []
     line.send(b"", MOTIONS[0])
     port.pending = answer
-    assert len(line.read(0.0)) == 1
+    assert len(line.parse(line.read(0.0))) == 1
     assert port.counters.dropped == 7
 
 
 def test_only_what_an_inventory_hears_counts_as_spoilt_there(line: Line, port: MemoryLine) -> None:
     line.send(b"", MOTIONS[0])
     port.pending = b"noise"
-    line.read(0.0)
+    line.parse(line.read(0.0))
     assert line.spoilt_bytes == 0
     line.waiting.append(instructions.make_ping(1))
     line.send(b"", MOTIONS[0])
     line.send(b"", MOTIONS[0])
     port.pending = b"noise"
-    line.read(0.0)
+    line.parse(line.read(0.0))
     assert (line.spoilt_bytes, port.counters.dropped) == (5, 10)

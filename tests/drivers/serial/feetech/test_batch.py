@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.serial.feetech import codec, instructions
-from drivers.serial.feetech.batch import GoalBatch, StateBatch
+from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers, indexed
 from drivers.serial.feetech.tables import MODELS, SERIES
 
 STS, SCS = MODELS["STS3250"], MODELS["SCS0009"]
@@ -80,3 +80,53 @@ def test_an_scs_state_is_read_high_byte_first() -> None:
     drive = -0.05 * SCS.torque_max_nm
     assert values[2, 0] == pytest.approx(drive + SCS.damping_nm_s_per_rad * 16 * count_rad)
     assert values[3, 0] == 0x28
+
+
+ANSWERS = [codec.make_status(number, number, bytes(range(number, number + 10))) for number in (1, 2, 7)]
+SYNC = SyncAnswers((1, 2, 7), 10)
+
+
+@given(st.lists(st.tuples(st.integers(0, 0x7F), st.binary(min_size=10, max_size=10)), min_size=1, max_size=4))
+def test_a_whole_answer_is_what_the_parser_finds_in_it(answers: list[tuple[int, bytes]]) -> None:
+    ids = range(1, len(answers) + 1)
+    data = b"".join(codec.make_status(number, *answer) for number, answer in zip(ids, answers, strict=True))
+    packets = SyncAnswers(ids, 10).split(data)
+    found = codec.make_parser().feed(data)
+    assert packets is not None
+    assert packets[:, ERROR_AT].tolist() == [packet.instruction for packet in found]
+    together, alone = StateBatch([STS] * len(answers)), StateBatch([STS] * len(answers))
+    together.keep_all(slice(0, len(answers)), packets)
+    for slot, packet in enumerate(found):
+        alone.keep(slot, packet.params)
+    values = np.zeros((2, 4, len(answers)))
+    together.decode(values[0])
+    alone.decode(values[1])
+    assert values[0].tolist() == values[1].tolist()
+
+
+def test_with_any_bit_wrong_it_is_no_whole_answer() -> None:
+    data = b"".join(ANSWERS)
+    assert SYNC.split(data) is not None
+    for bit in range(8 * len(data)):
+        damaged = (int.from_bytes(data, "big") ^ 1 << bit).to_bytes(len(data), "big")
+        assert SYNC.split(damaged) is None
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        ANSWERS[:2],
+        [ANSWERS[1], ANSWERS[0], ANSWERS[2]],
+        [*ANSWERS[:2], codec.make_status(8, 0, bytes(10))],
+        [*ANSWERS, b"\xff"],
+        [*ANSWERS[:2], codec.make_status(7, 0, bytes(9)), b"\xff"],
+    ],
+)
+def test_anything_but_all_servos_in_order_is_no_whole_answer(answers: list[bytes]) -> None:
+    assert SYNC.split(b"".join(answers)) is None
+
+
+@pytest.mark.parametrize(("slots", "index"), [([3, 4, 5], slice(3, 6)), ([0, 2], [0, 2]), ([1, 0], [1, 0])])
+def test_neighbours_in_order_are_a_slice(slots: list[int], index: object) -> None:
+    assert indexed(slots) == index

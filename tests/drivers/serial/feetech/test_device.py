@@ -182,6 +182,21 @@ def test_a_servo_with_a_fault_is_not_switched_on(bench: Bench) -> None:
     assert bench.twin.is_on.tolist() == [False, True, True]
 
 
+def test_answers_that_come_alone_and_among_noise_say_the_same(bench: Bench) -> None:
+    noisy = Bench("feetech", {"tty0": IDS}, "STS3250")
+    noisy.lines["tty0"].spoil = lambda data: b"\x00" + data
+    for each in (bench, noisy):
+        each.on()
+        each.spoil_servo(1, fault="OVERHEAT")
+        each.position += 0.01
+        each.steps(3, Drive.COMMAND, each.command(0.2, K))
+    assert bench.values.tolist() == noisy.values.tolist()
+    assert bench.codes.tolist() == noisy.codes.tolist()
+    counters, noisy_counters = bench.lines["tty0"].counters, noisy.lines["tty0"].counters
+    assert counters.received == noisy_counters.received
+    assert (counters.dropped, noisy_counters.dropped) == (0, 29)
+
+
 def test_an_echo_of_our_own_is_no_feedback(bench: Bench) -> None:
     bench.steps(4, Drive.POLL)
     stamps = bench.values[STAMP].copy()
