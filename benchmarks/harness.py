@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,82 @@ def timed(function: Callable[[int], object], calls: int, *, warm_up: int = 100) 
         gc.enable()
         repeats.append(durations)
     return Measurement.of(repeats)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of several ways to do the same work.
+
+    Attributes:
+        call: What is timed; gets 0, 1, 2 …
+        prepare: Called before each with the same number, and not timed: lays out what `call` takes.
+    """
+
+    call: Callable[[int], object]
+    prepare: Callable[[int], object] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One make beside a library.
+
+    Attributes:
+        name: What is done.
+        ours: How we do it.
+        theirs: Makes their side; called only where the library is installed.
+        package, module: The library, as it is installed and as it is imported.
+        goal_us: Most that ours may take, back to back; 0 where there is no goal.
+        check: Called after the runs; raises unless both did what they were to do.
+    """
+
+    name: str
+    ours: Side
+    theirs: Callable[[], Side]
+    package: str
+    module: str
+    goal_us: float = 0.0
+    check: Callable[[], object] = lambda: None
+
+
+BURST = 20
+"""So many calls of one side follow each other back to back: caches are its own, and a slower machine hits all sides."""
+
+
+def paired(sides: Sequence[Side], calls: int, *, period_s: float = 0.0) -> list[Measurement]:
+    """Time several sides in turns, so that whatever else the machine does spoils them alike.
+
+    Args:
+        sides: What to time.
+        calls: Of each side, in each repeat.
+        period_s: Time from one call to the next, as in a control loop; 0 for back to back.
+    """
+    _in_turns(sides, BURST, 0.0)
+    repeats = []
+    for _ in range(REPEATS):
+        gc.collect()
+        gc.disable()
+        repeats.append(_in_turns(sides, calls, period_s))
+        gc.enable()
+    return [Measurement.of(repeat[side] for repeat in repeats) for side in range(len(sides))]
+
+
+def _in_turns(sides: Sequence[Side], calls: int, period_s: float) -> list[list[float]]:
+    """One repeat: the durations of each side."""
+    clock = time.perf_counter
+    durations: list[list[float]] = [[] for _ in sides]
+    for first in range(0, calls, BURST):
+        for side, taken in zip(sides, durations, strict=True):
+            call, prepare = side.call, side.prepare
+            due = clock()
+            for number in range(first, min(first + BURST, calls)):
+                prepare(number)
+                if period_s:
+                    due += period_s
+                    time.sleep(max(due - clock(), 0.0))
+                begin = clock()
+                call(number)
+                taken.append(clock() - begin)
+    return durations
 
 
 def calibration_ms() -> float:

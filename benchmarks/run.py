@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
 
-from benchmarks import can_bus, control_cycle, dynamixel_cycle, footprint, mission_tick, policy_step, tree_tick
+from benchmarks import can_bus, control_cycle, footprint, mission_tick, policy_step, public_drivers, tree_tick
 from benchmarks.harness import Row, calibration_ms, table
 
 PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
     control_cycle.rows,
     can_bus.rows,
-    dynamixel_cycle.rows,
+    public_drivers.rows,
     mission_tick.rows,
     tree_tick.rows,
     policy_step.rows,
