@@ -144,6 +144,11 @@ class Stop:
     first_level: Level = Level.NONE
     inherited: bool = False
 
+    @property
+    def awaits_reset(self) -> bool:
+        """Whether it was there when this process began, and may be reset in it."""
+        return self.inherited and self.level is not Level.TERMINAL
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceReport:

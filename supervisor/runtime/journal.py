@@ -53,7 +53,8 @@ class Journal:
         if stop is not None and not self._has_stop:
             joints = f" ({', '.join(stop.joints)})" if stop.joints else ""
             limit = f" {stop.measured:.4g} of {stop.limit:.4g} {stop.unit}" if stop.unit else ""
-            text = f"{stop.level.name} because of {stop.guard}{limit}{joints}"
+            before = ", from before this run" if stop.inherited else ""
+            text = f"{stop.level.name} because of {stop.guard}{limit}{joints}{before}"
             self._write(EventKind.LEVEL, now_s, text, latching=not stop.planned)
         self._has_stop = stop is not None
         self._observe_results(snapshot, now_s)

@@ -12,6 +12,7 @@ from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.ports import Link
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.runtime.control import ControlCore
+from supervisor.runtime.inherited import InheritedStop
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.journal import Journal
 from supervisor.runtime.mission import MissionCore
@@ -71,6 +72,7 @@ class LockstepRun:
     def __init__(self, loops: Loops, interrupts: Interrupts) -> None:
         self._loops = loops
         self._interrupts = interrupts
+        self._inherited = InheritedStop(loops.operator)
         self._stage = ""
         self._is_mission_alive = True
         self._is_mission_stalled = False
@@ -114,6 +116,8 @@ class LockstepRun:
         self._suffer(now_s)
         self._obey_interrupts(snapshot, now_s)
         loops.operator.tick(now_s)
+        if self._inherited.holds(snapshot, now_s):
+            return
         self.witness.look(snapshot, loops.mission.context)
         if self._is_mission_alive and not self._is_mission_stalled:
             started_s = time.perf_counter()
@@ -154,6 +158,7 @@ class LockstepRun:
         is_off = snapshot.is_at_rest or (snapshot.arming is ArmingState.DISARMED and snapshot.stop is None)
         if not is_off:
             return False
-        stopped = snapshot.stop is not None and not snapshot.stop.planned
+        stop = snapshot.stop
+        stopped = stop is not None and not stop.planned and not stop.awaits_reset
         ended = self._loops.mission.context.is_finished or not self._is_mission_alive
         return stopped or ended or self.was_interrupted or self.ran_out_of_time

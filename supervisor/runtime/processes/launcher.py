@@ -201,7 +201,8 @@ class Launcher:
             return False
         mission = self._memory.mission.read()
         is_finished = "mission" in self._lost or (mission is not None and mission.number == FINISHED)
-        is_stopped = snapshot.stop is not None and not snapshot.stop.planned
+        stop = snapshot.stop
+        is_stopped = stop is not None and not stop.planned and not stop.awaits_reset
         return is_finished or is_stopped or ended.was_interrupted or self._asked_to_end > 0
 
     def _end(self, ended: Ended) -> None:

@@ -20,6 +20,7 @@ from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventKind
 from supervisor.evidence.timing import DurationHistogram
 from supervisor.runtime.closing import MissionPart, mission_part
+from supervisor.runtime.inherited import InheritedStop
 from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.preparation import Prepared, prepare
@@ -94,6 +95,7 @@ class MissionLoop:
         )
         self._root = create_root(self._context, prepared.mission, prepared.robot.safety)
         self._core = MissionCore(self._root, self._context, self._link)
+        self._inherited = InheritedStop(self._operator)
         self._witness = Witness()
         self._ticks = DurationHistogram()
         self._stage = ""
@@ -131,6 +133,9 @@ class MissionLoop:
         self._last = snapshot
         self._has_moved = self._has_moved or snapshot.arming is ArmingState.RUNNING
         self._tick_operator(now_s)
+        if self._inherited.holds(snapshot, now_s):
+            self._memory.mission.write(Health(now_s, True, 0))
+            return
         self._witness.look(snapshot, self._context)
         started_s = time.perf_counter()
         output = self._core.tick(now_s)
