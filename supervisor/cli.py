@@ -78,6 +78,7 @@ def run(
     fault: Annotated[Path | None, typer.Option("--fault", metavar="FILE", help="Fault script to inject.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated noise.")] = 0,
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run folders go.")] = Path("runs"),
+    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Where stops outlive a run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output.")] = False,
 ) -> None:
     """Climb the ladder with a policy: every stage measured, accepted for a stated reason, and recorded."""
@@ -101,6 +102,7 @@ def run(
             fault=fault,
             seed=seed,
             runs=runs,
+            state=state,
         )
         result = run_mission(options, make_progress(sys.stderr, quiet=as_json))
         if as_json:

@@ -23,6 +23,7 @@ from supervisor.safety.buses import BusMonitor
 from supervisor.safety.core import SafetyCore
 from supervisor.safety.decision import Decision
 from supervisor.safety.inputs import GuardInputs
+from supervisor.safety.restart import LatchMemory
 
 STATISTICS_CYCLES = 10
 """Bus counters are looked at every so many cycles: 20 ms at 500 Hz, a fiftieth of their window."""
@@ -61,8 +62,10 @@ class ControlCore:
         link: To the mission loop and the operator.
         recorder: Where every cycle is kept.
         timer_s: The machine's clock, for the cycle's duration only.
+        latch: Keeps the latch between runs; None keeps nothing.
 
     Attributes:
+        notes: What a person should know of what the run before has left.
         inputs: What the guards read besides the measurements; the runtime fills what only it can know (recorder,
             emergency stop, operator link, clock steps, hashes, loop lag).
         durations: How long the cycles took.
@@ -76,13 +79,15 @@ class ControlCore:
         link: ControlEnd,
         recorder: Recorder,
         timer_s: Callable[[], float] = time.perf_counter,
+        latch: LatchMemory | None = None,
     ) -> None:
         self._port = port
         self._link = link
         self._recorder = recorder
         self._timer_s = timer_s
         self._period_s = robot.control_period_s
-        self._safety = SafetyCore(robot, safety, port.damping_maximum_nm_s_per_rad)
+        self._safety = SafetyCore(robot, safety, port.damping_maximum_nm_s_per_rad, latch)
+        self.notes = self._safety.notes
         self._buses = BusMonitor()
         self._statistics = port.statistics()
         self._cycle = 0

@@ -25,7 +25,10 @@ from supervisor.runtime.options import RunOptions
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.progress import Progress
+from supervisor.runtime.state_folder import latch_path
 from supervisor.runtime.timed_policy import TimedPolicy
+from supervisor.safety.latch_file import FileMemory
+from supervisor.safety.latch_format import Clocks
 from trees.context import MissionContext
 from trees.missions.root import create_root
 
@@ -74,7 +77,11 @@ def run_lockstep(
     link = MemoryLink()
     port = RobotIO(config, world, world if config.estimator == "simulation" else None)
     policy = TimedPolicy(prepared.policy)
-    control = ControlCore(config, safety, port, link, recorder)
+    path = latch_path(options, config.name)
+    latch = None if path is None else FileMemory(path, config.name, Clocks(clock.now_s))
+    control = ControlCore(config, safety, port, link, recorder, latch=latch)
+    for note in control.notes:
+        journal.note(clock.now_s(), note)
     _fill_inputs(control)
     operator = AutoOperator(link, world, journal.answered)
     judge = StageJudge(config, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio)
@@ -107,6 +114,8 @@ def run_lockstep(
         _cut(control, clock.now_s())
     mission.stop()
     recorder.close()
+    if latch is not None:
+        latch.close()
     port.close()
     last = link.snapshot()
     return Closing(

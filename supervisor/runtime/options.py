@@ -20,6 +20,7 @@ class RunOptions:
         fault: Fault script, None for none.
         seed: Seed of the simulated noise, and of the variation.
         runs: Where run folders go.
+        state: Where the latch is kept between runs; None for the usual place (`supervisor.runtime.state_folder`).
         variation: Spread of the simulated robot around its model (`drivers.sim.variation.Variation`), for campaigns.
     """
 
@@ -31,6 +32,7 @@ class RunOptions:
     fault: Path | None = None
     seed: int = 0
     runs: Path = Path("runs")
+    state: Path | None = None
     variation: Any = None
 
 

@@ -24,8 +24,10 @@ from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
 from supervisor.runtime.realtime.scheduling import Effect, take_all
+from supervisor.runtime.shared.latch import SharedLatch
 from supervisor.runtime.shared.links import ControlLink, RingRecorder
 from supervisor.runtime.shared.memory import Health, RunMemory, opened
+from supervisor.safety.latch_format import Clocks, boot_id
 
 LOOK_CYCLES: Final = 10
 """What changes slowly is looked at every so many cycles."""
@@ -176,12 +178,14 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
         port = RobotIO(robot, buses, estimator)
         try:
             link = ControlLink(memory)
-            core = ControlCore(robot, shared.safety, port, link, RingRecorder(memory))
+            core = ControlCore(
+                robot, shared.safety, port, link, RingRecorder(memory), latch=_shared_latch(shared, memory)
+            )
             effects = take_all(robot.realtime)
             loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), watchdog)
             signal.signal(signal.SIGTERM, loop.on_signal)
             signal.signal(signal.SIGINT, loop.on_signal)
-            say_ready([str(effect) for effect in effects])
+            say_ready([*core.notes, *map(str, effects)])
             try:
                 loop.run()
             except BaseException:
@@ -191,6 +195,13 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
                 leave_part(loop.part(effects))
         finally:
             port.close()
+
+
+def _shared_latch(shared: Shared, memory: RunMemory) -> SharedLatch | None:
+    if shared.latch is None:
+        return None
+    clocks = Clocks(time.monotonic, time.time, boot_id())
+    return SharedLatch(memory.latch, memory.latch_kept, shared.latch, shared.robot.name, clocks)
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from supervisor.evidence.run_folder import CYCLES, EVENTS
 from supervisor.runtime.journal import Journal
 from supervisor.runtime.processes.setup import Shared, guarded, receive, say, say_ready
 from supervisor.runtime.realtime.scheduling import take_share
+from supervisor.runtime.shared.latch import LatchKeeper
 from supervisor.runtime.shared.links import SnapshotReader
 from supervisor.runtime.shared.memory import Health, RunMemory, opened
 
@@ -74,6 +75,7 @@ class Recorder:
         self._file = RowFile(shared.run / CYCLES, memory.layout, robot.name, robot.control_hz)
         self._log = EventLog(shared.run / EVENTS, resume=True)
         self._journal = Journal(self._log, _Telling())
+        self._keeper = None if shared.latch is None else LatchKeeper(memory.latch, memory.latch_kept, shared.latch)
         self._output_number = 0
         self.is_ended = False
 
@@ -89,6 +91,8 @@ class Recorder:
             How many rows that was.
         """
         memory = self._memory
+        if self._keeper is not None:
+            self._keeper.step()
         rows = self._rows.take(MOST_ROWS)
         texts = self._reader.texts
         if rows and texts is not None:
@@ -118,6 +122,8 @@ class Recorder:
                 time.sleep(PERIOD_S)
         while self.step() == MOST_ROWS:
             pass
+        if self._keeper is not None:
+            self._keeper.close()
         self._file.close()
         if self._rows.lost:
             self._log.append(EventKind.NOTE, self._clock_s(), f"{self._rows.lost} cycles are not in the record")

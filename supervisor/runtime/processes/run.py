@@ -18,6 +18,7 @@ from supervisor.runtime.processes.plant import PlantSetup
 from supervisor.runtime.processes.setup import Child, Shared
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.served_robot import served_config
+from supervisor.runtime.state_folder import latch_path
 from trees.values import MissionResult
 
 BELOW_CONTROL: Final = 10
@@ -87,7 +88,14 @@ def _run(
     )
     try:
         plant.wait_ready(READY_S)
-        shared = Shared(served_config(robot, memory / "plant"), safety, memory, folder.path, memory / "plant")
+        shared = Shared(
+            served_config(robot, memory / "plant"),
+            safety,
+            memory,
+            folder.path,
+            memory / "plant",
+            latch_path(options, robot.name),
+        )
         mission = MissionSetup(
             shared,
             options.robot,

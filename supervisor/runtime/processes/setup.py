@@ -36,6 +36,7 @@ class Shared:
         memory: Folder of the shared memory.
         run: The run's folder.
         plant: Folder of the simulated plant's memory, None on a real robot.
+        latch: File that keeps the latch between runs, None to keep nothing.
     """
 
     robot: RobotConfig
@@ -43,6 +44,7 @@ class Shared:
     memory: Path
     run: Path
     plant: Path | None = None
+    latch: Path | None = None
 
 
 class Child:

@@ -17,7 +17,9 @@ from supervisor.core.shared.ring import Ring, RingReader
 from supervisor.core.shared.segment import Segment
 from supervisor.core.shared.slot import Slot
 from supervisor.evidence.row import RecordLayout
+from supervisor.runtime.shared.latch import KEPT_BYTES
 from supervisor.runtime.shared.messages import OutputCodec
+from supervisor.safety.latch_format import CAPACITY
 
 ROW_PLACES: Final = 2048
 """Rows kept for readers: four seconds at 500 Hz, in which a recorder may be stopped and lose nothing."""
@@ -150,6 +152,8 @@ class RunMemory:
         prompts: Mission to operator: questions, as JSON.
         answers: Operator to mission: what was answered, as JSON.
         operator_notes, mission_notes: Each to the recorder.
+        latch: Control to recorder: what outlives the run.
+        latch_kept: Recorder to control: how much of it is on the disk.
         control, mission, recorder, operator, guardian: How each process is.
 
     Raises:
@@ -170,6 +174,8 @@ class RunMemory:
             "stand_in_presses": Presses.size(),
             "prompts": Slot.size(TEXT_BYTES),
             "answers": Slot.size(TEXT_BYTES),
+            "latch": Slot.size(CAPACITY),
+            "latch_kept": Slot.size(KEPT_BYTES),
             **{name: Ring.size(NOTE_BYTES, NOTE_PLACES) for name in ("operator_notes", "mission_notes")},
             **{name: Slot.size(SMALL_BYTES) for name in ("control", "mission", "recorder", "operator", "guardian")},
         }
@@ -189,6 +195,8 @@ class RunMemory:
         self.answers = Slot(places["answers"], TEXT_BYTES)
         self.operator_notes = Notes(Ring(places["operator_notes"], NOTE_BYTES, NOTE_PLACES))
         self.mission_notes = Notes(Ring(places["mission_notes"], NOTE_BYTES, NOTE_PLACES))
+        self.latch = Slot(places["latch"], CAPACITY)
+        self.latch_kept = Slot(places["latch_kept"], KEPT_BYTES)
         self.control, self.mission, self.recorder, self.operator, self.guardian = (
             HealthSlot(Slot(places[name], SMALL_BYTES))
             for name in ("control", "mission", "recorder", "operator", "guardian")
