@@ -273,14 +273,11 @@ class RobotIO:
         return self._imu.has_settings if device == IMU else self._group_of(device).has_settings
 
     def settings(self, device: str, now_s: float) -> Finding:
-        """What a device keeps without power otherwise than the robot file needs it. `read` goes on in between.
+        """What a joint's motor, or the "imu", keeps without power otherwise than the robot file needs it.
 
-        Args:
-            device: A joint, or "imu"; a motor must be polled meanwhile.
-            now_s: Time of the first step; the generator is resumed once a cycle with `send(now_s)`.
+        See `MotorGroup.settings` and `Imu.settings`. `read` goes on in between, and motors are polled.
 
         Raises:
-            DeviceError: The device does not answer, or a motor is not off and healthy.
             KeyError: No such joint.
         """
         if device == IMU:
@@ -288,20 +285,7 @@ class RobotIO:
         return self._group_of(device).settings(device, self._robot.motor_timeout_s, now_s)
 
     def configure(self, device: str, settings: Settings, now_s: float) -> Finding:
-        """Write what `settings` has found, have it kept, and read it back.
-
-        Args:
-            device: As there.
-            settings: What to write.
-            now_s: As there.
-
-        Returns:
-            What else is still otherwise.
-
-        Raises:
-            DeviceError: As there; or the device does not take one of them.
-            KeyError: No such joint.
-        """
+        """Write what `settings` has found, have it kept, and read it back; otherwise as there."""
         if device == IMU:
             return self._imu.configure(settings, now_s)
         return self._group_of(device).configure(device, settings, self._robot.motor_timeout_s, now_s)
