@@ -405,3 +405,16 @@ def test_an_xsens_unit_measures_again_after_it_refused() -> None:
         configure(rig, found, "imu")
     rig.settle(Drive.POLL)
     assert twin._is_streaming
+
+
+def test_nothing_more_is_written_to_a_dynamixel_servo_that_refused_something() -> None:
+    rig = spoilt("dynamixel")
+    servo = twin_of(rig).servos[MOTOR]
+    servo.table[dynamixel.SHUTDOWN] = 0
+    found = settings(rig)
+    assert [one.name for one in found] == ["RETURN_DELAY", "SHUTDOWN"]
+    write = servo.write
+    servo.write = lambda address, data: 7 if address == dynamixel.RETURN_DELAY.address else write(address, data)
+    with pytest.raises(DeviceError, match="RETURN_DELAY reads back 250 after setting 0"):
+        configure(rig, found)
+    assert servo.table[dynamixel.SHUTDOWN] == 0
