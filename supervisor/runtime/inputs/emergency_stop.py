@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import importlib
 import os
-import struct
 import termios
 import time
 from collections.abc import Callable, Sequence
@@ -19,18 +18,13 @@ from drivers.bus import Frame, FrameTaker
 from supervisor.core.errors import RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_inputs import CanFrameStopConfig, GpioStopConfig, SerialLineStopConfig
+from supervisor.runtime.inputs.modem_lines import BITS, read_modem_lines
+from supervisor.runtime.inputs.watched_line import WatchedLine
 
 SLOWEST_READ_S: Final = 50e-6
-"""A tenth of the cycle's time at 2 kHz. Adapters that ask over USB for each reading take a thousand of it."""
+"""A fortieth of the cycle at 500 Hz. What asks over USB or I2C for each reading takes ten times that and more."""
 
 _TRIAL_READS: Final = 21
-_WORD: Final = struct.Struct("@i")
-_LINES: Final = {
-    "cts": termios.TIOCM_CTS,
-    "dsr": termios.TIOCM_DSR,
-    "dcd": termios.TIOCM_CD,
-    "ri": termios.TIOCM_RI,
-}
 
 
 class EmergencyStop(Protocol):
@@ -168,29 +162,22 @@ def open_emergency_stop(robot: RobotConfig, source: FrameSource) -> EmergencySto
     return open_serial_line(config) if isinstance(config, SerialLineStopConfig) else open_gpio(config)
 
 
-def read_modem_lines(descriptor: int) -> int:
-    """The modem-status lines of a serial port, as bits `TIOCM_…`.
-
-    Raises:
-        OSError: The port is gone, or has none.
-    """
-    return _WORD.unpack(fcntl.ioctl(descriptor, termios.TIOCMGET, bytes(_WORD.size)))[0]
-
-
 def open_serial_line(
     config: SerialLineStopConfig,
     read_lines: Callable[[int], int] = read_modem_lines,
     timer_s: Callable[[], float] = time.perf_counter,
-) -> LevelStop:
+    watched_line: Callable[[int, int, bool], EmergencyStop] = WatchedLine,
+) -> EmergencyStop:
     """Open a button on a modem-status line.
 
     Args:
         config: Which.
         read_lines: Reads the lines of a descriptor.
         timer_s: To see how long a reading takes.
+        watched_line: Makes a process that reads a line where this takes too long.
 
     Raises:
-        RefusedError: The port cannot be opened, has no such lines, or takes too long to tell them.
+        RefusedError: The port cannot be opened, or has no such lines.
     """
     name = f"emergency_stop: {config.port}"
     try:
@@ -199,7 +186,7 @@ def open_serial_line(
         raise RefusedError(
             [f"{name} cannot be opened: {error.strerror}; check the cable, the name, and that you may (group dialout)"]
         ) from None
-    bit = _LINES[config.line]
+    bit, pressed_is_high, close = BITS[config.line], config.pressed_is == "high", _closing(descriptor)
 
     def read() -> bool:
         return bool(read_lines(descriptor) & bit)
@@ -207,14 +194,19 @@ def open_serial_line(
     try:
         fcntl.ioctl(descriptor, termios.TIOCEXCL)
         read()
+        median_s = _reading_s(read, timer_s)
     except OSError as error:
-        os.close(descriptor)
+        close()
         raise RefusedError(
             [f"{name} does not tell its {config.line} line: {error.strerror}; take a port with modem-status lines"]
         ) from None
-    stop = LevelStop(read, config.pressed_is == "high", _closing(descriptor))
-    _require_quick(stop, name, "a UART of the board, an adapter with a CH340 or PL2303, gpio, or CAN", timer_s)
-    return stop
+    if median_s <= SLOWEST_READ_S:
+        return LevelStop(read, pressed_is_high, close)
+    try:
+        # It has a descriptor of its own.
+        return watched_line(descriptor, bit, pressed_is_high)
+    finally:
+        close()
 
 
 def open_gpio(config: GpioStopConfig, timer_s: Callable[[], float] = time.perf_counter) -> LevelStop:
@@ -238,26 +230,29 @@ def open_gpio(config: GpioStopConfig, timer_s: Callable[[], float] = time.perf_c
             [f"{name} cannot be had: {error}; check the names with gpioinfo, and that you may (group gpio)"]
         ) from None
     get, line, high = request.get_value, config.line, gpiod.line.Value.ACTIVE
-    stop = LevelStop(lambda: get(line) is high, config.pressed_is == "high", request.release)
-    _require_quick(stop, name, "a line of the processor itself instead of one of an expander", timer_s)
-    return stop
+
+    def read() -> bool:
+        return get(line) is high
+
+    median_s = _reading_s(read, timer_s)
+    if median_s > SLOWEST_READ_S:
+        request.release()
+        text = (
+            f"{name} takes {median_s * 1e6:.0f} µs to read, allowed: {SLOWEST_READ_S * 1e6:.0f} µs in every control "
+            "cycle; take a line of the processor itself instead of one of an expander"
+        )
+        raise RefusedError([text])
+    return LevelStop(read, config.pressed_is == "high", request.release)
 
 
-def _require_quick(stop: LevelStop, name: str, remedy: str, timer_s: Callable[[], float]) -> None:
-    """Refuse an input whose reading takes a noticeable part of a control cycle."""
+def _reading_s(read: Callable[[], bool], timer_s: Callable[[], float]) -> float:
+    """How long a reading takes, as a rule."""
     durations: list[float] = []
     for _ in range(_TRIAL_READS):
         started_s = timer_s()
-        stop.is_pressed(started_s)
+        read()
         durations.append(timer_s() - started_s)
-    median_s = sorted(durations)[_TRIAL_READS // 2]
-    if median_s > SLOWEST_READ_S:
-        stop.close()
-        text = (
-            f"{name} takes {median_s * 1e6:.0f} µs to read, allowed: {SLOWEST_READ_S * 1e6:.0f} µs in every control "
-            f"cycle; FTDI and CP210x adapters and expanders are that slow: take {remedy}"
-        )
-        raise RefusedError([text])
+    return sorted(durations)[_TRIAL_READS // 2]
 
 
 def _closing(descriptor: int) -> Callable[[], None]:

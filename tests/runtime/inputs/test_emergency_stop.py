@@ -28,8 +28,8 @@ from supervisor.runtime.inputs.emergency_stop import (
     open_emergency_stop,
     open_gpio,
     open_serial_line,
-    read_modem_lines,
 )
+from supervisor.runtime.inputs.modem_lines import read_modem_lines
 from tests.drivers.fake_devices import MemoryBuses, populate, robot_config
 
 CAN = CanFrameStopConfig("can_frame", "can0", 0x701, (0x81,), (0x80,), 0.1)
@@ -118,10 +118,18 @@ def test_a_port_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
         open_serial_line(config)
 
 
-def test_a_line_that_takes_its_time_is_refused(line: SerialLineStopConfig) -> None:
+def test_a_line_that_takes_its_time_is_read_by_a_process_of_its_own(line: SerialLineStopConfig) -> None:
     ticks = iter(range(1000))
-    with pytest.raises(RefusedError, match=r"takes 1000 µs to read, allowed: 50 µs.*CH340"):
-        open_serial_line(line, lambda descriptor: 0, lambda: 1e-3 * next(ticks))
+    asked: list[tuple[int, bool]] = []
+
+    def watched(descriptor: int, bit: int, pressed_is_high: bool) -> NoStop:
+        os.fstat(descriptor)
+        asked.append((bit, pressed_is_high))
+        return NoStop()
+
+    stop = open_serial_line(line, lambda descriptor: 0, lambda: 1e-3 * next(ticks), watched)
+    assert isinstance(stop, NoStop)
+    assert asked == [(termios.TIOCM_CTS, False)]
 
 
 def frame(data: bytes, stamp_s: float = 1.0, number: int = 0x701, *, is_extended: bool = False) -> Frame:
