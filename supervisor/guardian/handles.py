@@ -131,6 +131,9 @@ class DatagramFolder:
 
     def send(self, turn: Turn) -> bool:
         """Send a turn to every participant; what one has no room for is kept for it."""
+        if self._folder < 0:
+            # Not for the system to judge: no descriptor stands for the folder one works in.
+            return False
         try:
             names = [name for name in os.listdir(self._folder) if name.endswith(DATAGRAM_SUFFIX)]  # noqa: PTH208
         except OSError:
@@ -180,7 +183,7 @@ class Line:
         if not self._is_taken:
             self._is_taken = True
             # What the other had still to say is older than the stop, and would be obeyed after it.
-            with contextlib.suppress(termios.error):
+            with contextlib.suppress(termios.error, ValueError):
                 termios.tcflush(self._descriptor, termios.TCOFLUSH)
         data = b"".join(turn)
         try:

@@ -129,13 +129,19 @@ class LatchFile:
         """
         record = latch_record(latch)
         try:
-            return os.pwrite(self._descriptor, record, 0) == len(record)
+            written = os.pwrite(self._descriptor, record, 0)
+            if os.fstat(self._descriptor).st_size > RECORD_BYTES:
+                # Whatever somebody has appended; a longer file is a damaged one.
+                os.ftruncate(self._descriptor, RECORD_BYTES)
         except OSError:
             return False
+        return written == RECORD_BYTES
 
     def close(self) -> None:
-        """Close it."""
-        os.close(self._descriptor)
+        """Close it. Idempotent."""
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+        self._descriptor = -1
 
 
 class LatchKeeper:

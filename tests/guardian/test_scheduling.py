@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.guardian import scheduling
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_again() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+class Libc:
+    def __init__(self, result: int) -> None:
+        self.result = result
+
+    def mlockall(self, flags: int) -> int:
+        assert flags == 3
+        return self.result
+
+
+def test_what_is_given_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(scheduling.ctypes, "CDLL", lambda name, use_errno: Libc(0))
+    monkeypatch.setattr(
+        scheduling.os,
+        "sched_setscheduler",
+        lambda pid, policy, param: asked.append((pid, policy, param.sched_priority)),
+    )
+    assert scheduling.take(61, locks_memory=True) == ["memory: locked", "SCHED_FIFO 61: taken"]
+    assert asked == [(0, os.SCHED_FIFO, 61)]
+    assert not gc.isenabled()
+
+
+def test_what_is_refused_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, policy: int, param: os.sched_param) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(scheduling.ctypes, "CDLL", lambda name, use_errno: Libc(-1))
+    monkeypatch.setattr(scheduling.os, "sched_setscheduler", refuse)
+    ctypes.set_errno(12)
+    assert scheduling.take(61, locks_memory=True) == [
+        "memory: Cannot allocate memory",
+        "SCHED_FIFO 61: Operation not permitted",
+    ]
+
+
+def test_what_is_not_wanted_is_not_asked_for() -> None:
+    assert scheduling.take(0, locks_memory=False) == []
