@@ -21,6 +21,7 @@ CONTROL_LOOP = (
     *("supervisor.core.ports", "supervisor.core.report", "supervisor.core.robot", "supervisor.core.safety"),
     *("supervisor.core.state", "supervisor.safety.core", "supervisor.evidence.record", "supervisor.evidence.timing"),
     *("supervisor.evidence.events", "supervisor.runtime.control", "supervisor.runtime.link", "drivers.robot_io"),
+    "supervisor.runtime.inputs.emergency_stop",
 )
 
 
