@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.serial.dynamixel import codec, instructions
-from drivers.serial.dynamixel.crc import TABLE, crc16
+from drivers.serial.dynamixel.crc import crc16, shares
 from drivers.serial.dynamixel.tables import (
     ALERT_BIT,
     CYCLE_BLOCK,
@@ -28,15 +28,13 @@ from supervisor.core.errors import FrameError
 Values = NDArray[np.float64]
 
 _MARK: Final = b"\xff\xff\xfd"
-_START_BYTES: Final = 7
-"""Of a status packet: header, id and length, known in advance, and so is the checksum of all but the last."""
+_START_BYTES: Final = 8
+"""Of a status packet: header, id, length and instruction, known in advance."""
 
-_STATUS_BYTES: Final = _START_BYTES + 2 + CYCLE_BLOCK_BYTES + 2
-_WORDS: Final = Struct(f">{_START_BYTES - 1}x10H")
-"""Of a status packet: the last byte known in advance and the instruction, error and first byte of data, and so on; and
-the checksum. As the checksum takes them."""
-
-_NOT_ALERT: Final = 0xFF00 & ~(ALERT_BIT << 8)
+_STATUS_BYTES: Final = _START_BYTES + 1 + CYCLE_BLOCK_BYTES + 2
+_BLOCK_SPAN: Final = slice(_START_BYTES + 1, -2)
+_FINE: Final = bytes((0, ALERT_BIT))
+"""Errors with which the data is there."""
 
 
 def _kind(size: int, *, is_signed: bool) -> str:
@@ -142,9 +140,11 @@ class BlockBatch:
 
     __slots__ = (
         "_all",
+        "_block_bytes",
         "_index",
-        "_layout",
-        "_start_crcs",
+        "_places",
+        "_residues",
+        "_shares",
         "_start_layout",
         "_starts",
         "answered",
@@ -167,12 +167,17 @@ class BlockBatch:
         count = len(ids)
         starts = [codec.make_status(servo_id, 0, bytes(size))[:_START_BYTES] for servo_id in ids]
         self._starts = tuple(starts)
-        self._start_crcs = tuple(crc16(start[:-1]) for start in starts)
+        # A share of the checksum for each byte that is not known, to be looked up all at once.
+        parts = shares(_STATUS_BYTES - 2)
+        self._shares = parts[_START_BYTES:].ravel()
+        self._places: NDArray[np.intp] = np.arange(len(parts) - _START_BYTES, dtype=np.intp) * 256
+        known = [parts[range(_START_BYTES), list(start)] for start in starts]
+        self._residues = np.bitwise_xor.reduce(known, axis=1).tobytes()
         self._start_layout = Struct(f"{_START_BYTES}s{_STATUS_BYTES - _START_BYTES}x" * count)
-        self._layout = np.dtype([("", f"V{_START_BYTES + 2}"), ("block", BLOCK), ("", "V2")])
         self._index = {servo_id: index for index, servo_id in enumerate(ids)}
         self._all = list(range(count))
         self.blocks: NDArray[Any] = np.zeros(count, dtype=BLOCK) if blocks is None else blocks
+        self._block_bytes: NDArray[np.uint8] = self.blocks.view(np.uint8).reshape(count, -1)
         self.answered: list[int] = []
         self.others: list[codec.Status] = []
         self.commands: list[codec.Packet] = []
@@ -197,15 +202,13 @@ class BlockBatch:
         """The usual case, without looking for headers: all servos, in order, nothing else. Else nothing is taken."""
         if self._start_layout.unpack(data) != self._starts or data.count(_MARK) != len(self._starts):
             return False
-        table = TABLE
-        words = _WORDS.iter_unpack(data)
-        for (a, b, c, d, e, f, g, h, i, sent), crc in zip(words, self._start_crcs, strict=True):
-            crc = table[table[table[table[table[crc ^ a] ^ b] ^ c] ^ d] ^ e]  # noqa: PLW2901
-            crc = table[table[table[table[crc ^ f] ^ g] ^ h] ^ i]  # noqa: PLW2901
-            # The checksum is sent low byte first, and read here as the words are.
-            if a & 0xFF != STATUS or b & _NOT_ALERT or crc != (sent & 0xFF) << 8 | sent >> 8:
-                return False
-        self.blocks[:] = np.frombuffer(data, self._layout)["block"]
+        if data[_START_BYTES::_STATUS_BYTES].strip(_FINE):
+            return False
+        packets = np.frombuffer(data, np.uint8).reshape(-1, _STATUS_BYTES)
+        found = self._shares.take(packets[:, _START_BYTES:] + self._places)
+        if np.bitwise_xor.reduce(found, axis=1).tobytes() != self._residues:
+            return False
+        self._block_bytes[...] = packets[:, _BLOCK_SPAN]
         self.parser.packets += len(self._starts)
         return True
 

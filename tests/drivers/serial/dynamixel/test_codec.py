@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import xor
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from drivers.serial.dynamixel import codec
 from drivers.serial.dynamixel.codec import Packet, PacketParser
-from drivers.serial.dynamixel.crc import crc16
+from drivers.serial.dynamixel.crc import crc16, shares
 from supervisor.core.errors import EncodeError, FrameError
 
 MARK = b"\xff\xff\xfd"
@@ -62,6 +64,17 @@ def test_the_check_value_of_the_checksum() -> None:
 def test_the_checksum_is_that_of_single_bits_and_can_be_continued(data: bytes, at: int) -> None:
     assert crc16(data) == crc_by_hand(data)
     assert crc16(data[at:], crc16(data[:at])) == crc16(data)
+
+
+SHARES = shares(24)
+
+
+@given(st.binary(min_size=24, max_size=24))
+def test_the_shares_of_all_bytes_make_the_checksum_and_with_it_nothing(data: bytes) -> None:
+    parts = [int(SHARES[place, value]) for place, value in enumerate(data)]
+    crc = crc_by_hand(data)
+    assert reduce(xor, parts) == crc
+    assert crc ^ int(SHARES[24, crc & 0xFF]) ^ int(SHARES[25, crc >> 8]) == 0
 
 
 @given(ids, st.sampled_from([0x01, 0x03, 0x83]), params)
