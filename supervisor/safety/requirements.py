@@ -175,6 +175,17 @@ REQUIREMENTS: tuple[Requirement, ...] = (
          "test_the_third_trip_counts_across_processes_and_the_next_process_may_be_reset"),
     ),
     *_of(
+        "test_state_space.py",
+        ("SAF-620", "In every state every press does what the table above says.",
+         "test_a_press_does_what_the_table_says"),
+        ("SAF-621", "In every state under power a trip of any level, with any press, stops at the largest level.",
+         "test_a_trip_under_power_stops_at_the_largest_level_whatever_is_pressed"),
+        ("SAF-622", "In every state with motors off a trip of any level, with any press, energises nothing.",
+         "test_a_trip_while_off_energises_nothing_and_only_stands_in_the_way"),
+        ("SAF-623", "A process that ends after any of these leaves a stop, or a robot that is off.",
+         "test_a_process_that_ends_after_any_of_these_leaves_a_stop_or_a_robot_that_is_off"),
+    ),
+    *_of(
         "test_latch_format.py",
         ("SAF-610", "A write torn at any byte is found, and leaves the state before it to be read.",
          "test_a_write_torn_anywhere_is_found_or_has_not_begun"),

@@ -160,6 +160,12 @@ class Bench:
                 return self.decision
         raise AssertionError(f"never {arming}: {self.decision.arming} {self.decision.refusals} {self.decision.stop}")
 
+    def until_at_rest(self, limit_s: float = 120.0) -> Decision:
+        for _ in range(round(limit_s / PERIOD_S)):
+            if self.step().is_at_rest:
+                return self.decision
+        raise AssertionError(f"never at rest: {self.decision.arming} {self.decision.stop}")
+
     def drilled(self) -> Bench:
         self.run(0.02)
         self.step(request=Request.DRILL)
