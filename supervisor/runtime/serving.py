@@ -35,7 +35,7 @@ def serve_robot(
         folder: Where to serve it; None for the usual place.
         seed: Of noise and random faults.
         fault: Fault script; its faults begin at the start.
-        fifo_priority: Priority under SCHED_FIFO; 0 for the normal class.
+        fifo_priority: Priority under SCHED_FIFO, below that of who drives the robot; 0 for the normal class.
 
     Raises:
         HandrailError: The robot or the script cannot be read, or the robot not be simulated or served.

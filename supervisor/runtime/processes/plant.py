@@ -36,7 +36,8 @@ class PlantSetup:
             carry out.
         variation: How far this robot is from its model.
         process_faults: Kinds of faults of the supervisor itself that somebody carries out.
-        fifo_priority: Priority under SCHED_FIFO, below that of control; 0 for the normal class.
+        fifo_priority: Priority under SCHED_FIFO, below that of control; 0 for the normal class. Above its host's, a
+            plant takes the core from it at each frame that it sends: both are slower for it.
     """
 
     robot: Robot
