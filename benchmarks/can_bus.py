@@ -18,7 +18,7 @@ import can
 import can.interfaces.socketcan.socketcan as theirs
 import serial
 
-from benchmarks.harness import REPEATS, Measurement, Row, Stopwatch, timed, us
+from benchmarks.harness import REPEATS, Measurement, Row, Side, Stopwatch, paired, us
 from drivers.bus import Frame
 from drivers.can.batched_can import BatchedCan, KernelSocket
 from drivers.hardware import HardwareSerial
@@ -50,27 +50,24 @@ def opened_pair(*, is_fd: bool = False) -> Iterator[tuple[theirs.SocketcanBus, t
         log.disabled = False
 
 
-def _ours(frame: Frame) -> Measurement:
+@contextmanager
+def _ours(frame: Frame) -> Iterator[Side]:
     """One batch out of one end, one in at the other."""
     with opened_pair(is_fd=frame.is_fd) as ends:
         sender, receiver = (BatchedCan(end, KernelSocket(end.fileno()), is_fd=frame.is_fd) for end in ends)
         frames = [frame._replace(arbitration_id=number) for number in range(FRAMES)]
-        received: list[int] = []
 
         def cycle(_: int) -> None:
             sender.send(frames)
-            received.append(len(receiver.receive(time.monotonic())))
+            _refuse_lost(len(receiver.receive(time.monotonic())))
 
-        measured = timed(cycle, CALLS)
-    if set(received) != {FRAMES}:
-        raise RuntimeError("frames were lost between the two ends")
-    return measured
+        yield Side(cycle)
 
 
-def _python_can(frame: Frame) -> Measurement:
+@contextmanager
+def _python_can(frame: Frame) -> Iterator[Side]:
     """Frame by frame, as python-can's users do it."""
     with opened_pair(is_fd=frame.is_fd) as (sender, receiver):
-        received: list[int] = []
 
         def cycle(_: int) -> None:
             for number in range(FRAMES):
@@ -79,12 +76,14 @@ def _python_can(frame: Frame) -> Measurement:
             count = 0
             while receiver.recv(0) is not None:
                 count += 1
-            received.append(count)
+            _refuse_lost(count)
 
-        measured = timed(cycle, CALLS // 4)
-    if set(received) != {FRAMES}:
+        yield Side(cycle)
+
+
+def _refuse_lost(count: int) -> None:
+    if count != FRAMES:
         raise RuntimeError("frames were lost between the two ends")
-    return measured
 
 
 @contextmanager
@@ -138,7 +137,9 @@ def rows() -> Iterator[Row]:
         ("CAN FD", Frame(0, bytes(64), is_fd=True), 0.0),
     ):
         name = f"{FRAMES} {kind} frames out and in, two system calls"
-        yield from _compared(name, _ours(frame), "by python-can, frame by frame", _python_can(frame), least)
+        with _ours(frame) as ours, _python_can(frame) as theirs:
+            batched, single = paired((ours, theirs), CALLS // 2)
+        yield from _compared(name, batched, "by python-can, frame by frame", single, least)
     name = f"{SYNC_WRITE_BYTES} bytes in from a serial port, one system call"
     at_once, one_by_one = _reading(CALLS, _at_once), _reading(CALLS // 10, _byte_by_byte)
     yield from _compared(name, at_once, "by pyserial, byte by byte", one_by_one)
