@@ -82,7 +82,7 @@ def run_lockstep(
     control = ControlCore(config, safety, port, link, recorder, latch=latch)
     for note in control.notes:
         journal.note(clock.now_s(), note)
-    _fill_inputs(control)
+    fill_inputs(control)
     operator = AutoOperator(link, world, journal.answered)
     judge = StageJudge(config, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio)
     context = MissionContext(config, world.wrap_policy(policy), judge, operator)
@@ -150,7 +150,7 @@ def _cut(control: ControlCore, now_s: float) -> None:
         _LOG.exception("the motors were not told to switch off; their own command timeout does it")
 
 
-def _fill_inputs(control: ControlCore) -> None:
+def fill_inputs(control: ControlCore) -> None:
     """What the guards cannot measure in lockstep, because it cannot happen there."""
     inputs = control.inputs
     inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = 0.0
