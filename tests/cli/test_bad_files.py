@@ -81,7 +81,9 @@ CONTRADICTIONS: dict[str, tuple[Spoil, str, str]] = {
         edit("robot", "bus: can0, id: 2, feedback_id: 18", "bus: can0, id: 1, feedback_id: 18"),
         "robot.yaml", "one motor per id; fl_hip has it already",
     ),
-    "robot: no such bus": (edit("robot", "bus: can0, id: 1,", "bus: can9, id: 1,"), "robot.yaml", "a CAN bus of this"),
+    "robot: no such bus": (
+        edit("robot", "bus: can0, id: 1,", "bus: can9, id: 1,"), "robot.yaml", "a bus of this file",
+    ),
     "robot: gear 0": (edit("robot", "gear: 1.0", "gear: 0.0"), "robot.yaml", "a number above 0"),
     "robot: text for a number": (edit("robot", "gear: 1.0", "gear: one"), "robot.yaml", "'one'"),
     "robot: no model file": (edit("robot", "model: pup.xml", "model: none.xml"), "robot.yaml", "a MuJoCo model"),
