@@ -29,6 +29,14 @@ STATISTICS_CYCLES = 10
 """Bus counters are looked at every so many cycles: 20 ms at 500 Hz, a fiftieth of their window."""
 
 
+class StopInput(Protocol):
+    """An emergency-stop input."""
+
+    def is_pressed(self, now_s: float) -> bool:
+        """Whether it is pressed, or cannot be read. Never raises, never waits."""
+        ...
+
+
 class Recorder(Protocol):
     """Where every cycle is kept; see `CycleRecorder`, which writes a file by itself."""
 
@@ -69,6 +77,7 @@ class ControlCore:
         inputs: What the guards read besides the measurements; the runtime fills what only it can know (recorder,
             emergency stop, operator link, clock steps, hashes, loop lag).
         durations: How long the cycles took.
+        emergency_stop: The stop input; None where the runtime says otherwise whether it is pressed.
     """
 
     def __init__(
@@ -95,6 +104,7 @@ class ControlCore:
         self._inventory: Generator[None, float, tuple[DeviceReport, ...]] | None = None
         self.inputs: GuardInputs = self._safety.inputs()
         self.durations = DurationHistogram()
+        self.emergency_stop: StopInput | None = None
         self.overruns = 0
         self.recording_fails = False
 
@@ -116,6 +126,9 @@ class ControlCore:
             self._buses.update(inputs, self._statistics, now_s)
         self._advance_inventory(now_s)
         inputs.state = state
+        if self.emergency_stop is not None:
+            # After the buses were read: a stop that came as a frame acts in this very cycle.
+            inputs.emergency_stop = self.emergency_stop.is_pressed(now_s)
         inputs.recorder_ok = self._recorder.is_healthy and not self.recording_fails
         decision = self._safety.step(inputs, self._link.take_actions(), output, now_s)
         port.write(decision.actuation, now_s)

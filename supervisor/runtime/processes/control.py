@@ -20,6 +20,7 @@ from drivers.robot_io import RobotIO
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.runtime.control import ControlCore
+from supervisor.runtime.inputs.emergency_stop import open_emergency_stop
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
@@ -99,7 +100,6 @@ class ControlLoop:
         self._obeyed = 0
         self._operator: Health | None = None
         self._began_s = float("nan")
-        core.inputs.emergency_stop = False
         core.inputs.hashes_match = True
 
     def on_signal(self, number: int, frame: object) -> None:
@@ -181,8 +181,10 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
             core = ControlCore(
                 robot, shared.safety, port, link, RingRecorder(memory), latch=_shared_latch(shared, memory)
             )
+            stop = open_emergency_stop(robot, port)
             effects = take_all(robot.realtime)
             loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), watchdog)
+            core.emergency_stop = stop
             signal.signal(signal.SIGTERM, loop.on_signal)
             signal.signal(signal.SIGINT, loop.on_signal)
             say_ready([*core.notes, *map(str, effects)])
@@ -192,6 +194,7 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
                 core.cut(time.monotonic())
                 raise
             finally:
+                stop.close()
                 leave_part(loop.part(effects))
         finally:
             port.close()

@@ -11,6 +11,8 @@ from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
+from supervisor.runtime.inputs.operator_inputs import open_operator_inputs, press_note, press_text
+from supervisor.runtime.inputs.pressing import Press
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.control import END, ControlSetup
@@ -88,11 +90,18 @@ class Launcher:
         self._memory = RunMemory(shared.memory, shared.robot, shared.safety, create=True)
         self._reader = SnapshotReader(self._memory, shared.robot)
         self._desk = Desk(self._memory)
+        self._inputs = open_operator_inputs(
+            shared.robot,
+            self._memory,
+            self._desk,
+            has_stand_in=mission.has_stand_in,
+            on_done=self._on_press,
+        )
         self._others = others
         self._children: dict[str, Child] = {}
         self._lost: dict[str, int] = {}
         self._asked_to_end = 0
-        self._shown_prompt = ""
+        self._shown_prompt = self._absence = ""
 
     def run(self) -> Ended:
         """Start, watch and end everything.
@@ -105,6 +114,7 @@ class Launcher:
             self._start()
             self._watch(ended)
         finally:
+            self._inputs.close()
             self._end(ended)
         return ended
 
@@ -113,6 +123,8 @@ class Launcher:
         shared = self._shared
         module = "supervisor.runtime.processes."
         self._sign(0)
+        for line in self._inputs.legend():
+            self._progress.message(time.monotonic(), line)
         for name, setup in (
             ("recorder", RecorderSetup(shared)),
             ("control", ControlSetup(shared)),
@@ -134,9 +146,9 @@ class Launcher:
         began_s = pacer.wait()
         while True:
             now_s = pacer.wait()
-            self._sign(0)
             snapshot = self._reader.newest()
             ended.last = snapshot or ended.last
+            self._listen(snapshot, now_s)
             self._obey_interrupts(ended, snapshot, now_s)
             self._look_after_children(ended, now_s)
             self._show(snapshot, now_s)
@@ -147,8 +159,23 @@ class Launcher:
                 return
 
     def _sign(self, number: int) -> None:
-        """The operator's sign of life."""
+        """A sign of life while nobody has to be there: before the run has begun, and when it is over."""
         self._memory.operator.write(Health(time.monotonic(), True, number))
+
+    def _listen(self, snapshot: Snapshot | None, now_s: float) -> None:
+        """Take the operator's presses, and say whether the operator is there."""
+        link = self._inputs.poll(snapshot, now_s)
+        self._memory.operator.write(Health(now_s, link.is_well, 0))
+        if link.reason != self._absence:
+            self._absence = link.reason
+            text = f"operator: {link.reason}" if link.reason else "operator: there again"
+            self._note(text)
+            self._progress.message(now_s, text)
+
+    def _on_press(self, press: Press) -> None:
+        """One press whose outcome is known."""
+        self._memory.operator_notes.post(press_note(press))
+        self._progress.message(time.monotonic(), press_text(press))
 
     def _press(self, action: OperatorAction, now_s: float) -> None:
         self._asked_to_end += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -89,7 +90,8 @@ def _run(
     try:
         plant.wait_ready(READY_S)
         shared = Shared(
-            served_config(robot, memory / "plant"),
+            # Its stop input is a real one, and must not stop, or be waited for by, a simulated robot.
+            replace(served_config(robot, memory / "plant"), emergency_stop=None),
             safety,
             memory,
             folder.path,
