@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
-from importlib import import_module, util
+from importlib import import_module, metadata, util
 
 import can
 import numpy as np
@@ -211,7 +211,7 @@ def _beside(pair: Pair) -> Iterator[Row]:
         f"{us(theirs)}: {ratio:.1f} times as long" for theirs, ratio in zip((hot[1], paced[1]), times, strict=True)
     ]
     goal = f"≥ {LEAST_RATIO:.0f} times"
-    yield Row(f"— by {pair.package}", values[0], goal, times[0] >= LEAST_RATIO)
+    yield Row(f"— by {pair.package} {metadata.version(pair.package)}", values[0], goal, times[0] >= LEAST_RATIO)
     yield Row(PACED, f"{us(paced[0])}; by {pair.package} {values[1]}", goal, times[1] >= LEAST_RATIO)
 
 
