@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,6 +169,9 @@ def wire_model(models: Mapping[str, MotorModel], config: MotorConfig) -> MotorMo
 class MotorGroup(Protocol):
     """All motors of one make in one robot, on all its buses. Nothing here blocks or raises on bytes."""
 
+    has_settings: ClassVar[bool]
+    """Whether this make's stored settings can be compared over its bus."""
+
     def decode(self, values: Block, codes: Codes) -> None:
         """Decode what `take` remembered.
 
@@ -201,11 +204,6 @@ class MotorGroup(Protocol):
 
     def set_zero(self, joint: str, now_s: float) -> Generator[None, float, float]:
         """Make the present position of a motor its zero; see `MotorsOnBuses.set_zero`."""
-        ...
-
-    @property
-    def has_settings(self) -> bool:
-        """Whether this make's stored settings can be compared over its bus."""
         ...
 
     def settings(self, joint: str, timeout_s: float, now_s: float) -> Finding:
