@@ -17,7 +17,7 @@ from supervisor.core.guard import GuardRow
 from supervisor.core.joints import Vector
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
-from supervisor.runtime.recorded_run import RecordedRun
+from supervisor.runtime.recorded_run import GuardReadings, RecordedRun
 from supervisor.safety.replay import Replay, replay_row
 
 NEAR = 0.8
@@ -154,7 +154,7 @@ def _left_out(row: GuardRow, runs: Sequence[RecordedRun]) -> str:
     if row.id in BY_DEFINITION:
         return BY_DEFINITION[row.id]
     missing = [run.name for run in runs if not run.has(row.id)]
-    return f"not in the record of {', '.join(missing)}" if missing else ""
+    return f"not in the record of {len(missing)} runs, {missing[0]} the first" if missing else ""
 
 
 class _Guard:
@@ -163,10 +163,10 @@ class _Guard:
     def __init__(self, robot: RobotConfig, row: GuardRow, runs: Sequence[RecordedRun]) -> None:
         self._robot = robot
         self._row = row
-        self._runs = runs
+        self._readings = [run.readings(row.id) for run in runs]
         by_kind: dict[str, list[Vector]] = {}
-        for run in runs:
-            fractions = run.measured(row.id) / run.reference(row.id)
+        for run, readings in zip(runs, self._readings, strict=True):
+            fractions = readings.measured / readings.reference
             # Exactly 0 is what a guard says that has nothing to watch: it would thin out the quantile.
             counts = run.motion & np.isfinite(fractions) & (fractions != 0.0)
             for kind in np.unique(run.kinds[counts]).tolist():
@@ -213,34 +213,34 @@ class _Guard:
 
     def trips(self, row: GuardRow, share: float = 1.0) -> int:
         """How often a row would have tripped in motion, with a share of all its limits."""
-        return sum(count_trips(run, replay_run(run, row, share)) for run in self._runs)
+        return sum(count_trips(one, replay(one, row, share)) for one in self._readings)
 
 
-def replay_run(run: RecordedRun, row: GuardRow, share: float = 1.0) -> Replay:
+def replay(recorded: GuardReadings, row: GuardRow, share: float = 1.0) -> Replay:
     """What a row would have said to a run; a stage's tightening goes on to hold where it is tighter.
 
     Args:
-        run: The run.
+        recorded: What the guard measured.
         row: The row, whatever the run was made with.
         share: Of the limit and the hysteresis.
     """
-    reference, in_force = run.reference(row.id), run.limits(row.id)
-    was_tightened = in_force < run.row(row.id).limit * reference
+    reference, in_force = recorded.reference, recorded.limits
+    was_tightened = in_force < recorded.row.limit * reference
     limits = np.where(was_tightened, np.minimum(in_force, row.limit * reference), row.limit * reference)
     return replay_row(
-        run.measured(row.id),
-        run.values(row.id),
+        recorded.measured,
+        recorded.values,
         limits if share == 1.0 else limits * share,
         row.hysteresis * reference * share,
         row.persistence,
     )
 
 
-def count_trips(run: RecordedRun, replay: Replay) -> int:
+def count_trips(recorded: GuardReadings, replayed: Replay) -> int:
     """Trips while the robot moved; one that stood when motion began counts too, for it would have refused it."""
-    moves = run.motion.copy()
-    moves[1:] |= run.motion[:-1]  # The record calls the cycle of the trip itself stopped already.
-    trips = replay.tripped & moves
+    moves = recorded.motion.copy()
+    moves[1:] |= recorded.motion[:-1]  # The record calls the cycle of the trip itself stopped already.
+    trips = replayed.tripped & moves
     return int(np.count_nonzero(trips[1:] & ~trips[:-1])) + int(trips[0])
 
 

@@ -29,6 +29,29 @@ _JOINT_LIMITS: Mapping[str, str] = {"joint_velocity": "velocity_rad_per_s", "joi
 
 
 @dataclass(frozen=True, slots=True)
+class GuardReadings:
+    """What a run's record says of one guard, one value per cycle.
+
+    Attributes:
+        row: The row that the run was made with.
+        measured: What it measured, NaN where nothing.
+        values: `GuardValue` numbers.
+        limits: In force, the stages' tightening included.
+        tripped: Whether it was tripped.
+        reference: What the row's limit is multiplied with: the worst joint's own limit, a period, or 1.
+        motion: Whether proposals were followed.
+    """
+
+    row: GuardRow
+    measured: Vector
+    values: NDArray[np.uint8]
+    limits: Vector
+    tripped: NDArray[np.bool_]
+    reference: Vector
+    motion: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedRun:
     """One run, read back.
 
@@ -65,27 +88,19 @@ class RecordedRun:
         """Whether the run evaluated a guard."""
         return guard in self.rows and any(recorded.id == guard for recorded in self.record.guards)
 
-    def row(self, guard: str) -> GuardRow:
-        """The row that the run was made with."""
-        return self.rows[guard]
+    def readings(self, guard: str) -> GuardReadings:
+        """Everything the record says of one guard; read from the file anew at each call."""
+        return GuardReadings(
+            self.rows[guard],
+            np.asarray(self._column("guard_measured", guard), dtype=np.float64),
+            np.asarray(self._column("guard_value", guard), dtype=np.uint8),
+            np.asarray(self._column("guard_limit", guard), dtype=np.float64),
+            np.asarray(self._column("guard_tripped", guard), dtype=np.bool_),
+            self._reference(guard),
+            self.motion,
+        )
 
-    def measured(self, guard: str) -> Vector:
-        """(cycles,) what a guard measured."""
-        return np.asarray(self._column("guard_measured", guard), dtype=np.float64)
-
-    def limits(self, guard: str) -> Vector:
-        """(cycles,) the limits in force, the stages' tightening included."""
-        return np.asarray(self._column("guard_limit", guard), dtype=np.float64)
-
-    def values(self, guard: str) -> NDArray[np.uint8]:
-        """(cycles,) `GuardValue` numbers."""
-        return np.asarray(self._column("guard_value", guard), dtype=np.uint8)
-
-    def tripped(self, guard: str) -> NDArray[np.bool_]:
-        """(cycles,) whether a guard was tripped."""
-        return np.asarray(self._column("guard_tripped", guard), dtype=np.bool_)
-
-    def reference(self, guard: str) -> Vector:
+    def _reference(self, guard: str) -> Vector:
         """(cycles,) what the row's limit is multiplied with: the worst joint's own limit, a period, or 1."""
         count = len(self.record)
         if guard in _JOINT_LIMITS:

@@ -165,7 +165,7 @@ def test_flags_and_numbers_by_definition_are_left_out_and_named() -> None:
     whole = calibrate(ROBOT, LOADED.safety, [make_run([0.3] * 100)], 0.9, 1.3)
     assert whole.left_out["stage_timeout"] == "the mission's own time limit"
     assert whole.left_out["motor_temperature"].startswith("what the motors stand")
-    assert whole.left_out["imu_age"] == "not in the record of first"
+    assert whole.left_out["imu_age"] == "not in the record of 1 runs, first the first"
 
 
 def test_only_trips_that_stop_a_robot_are_nuisance_trips() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from supervisor.core.errors import RecordError
 from supervisor.core.robot_file import load_robot
-from supervisor.runtime.calibration import Verdict, calibrate, count_trips, replay_run
+from supervisor.runtime.calibration import Verdict, calibrate, count_trips, replay
 from supervisor.runtime.recorded_run import BETWEEN, read_run
 from tests.acceptance.running import part_of_deployment, run
 from tests.safety.bench import SAFETY
@@ -31,14 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("guard", [row.id for row in SAFETY.guards if not row.id.endswith("_timeout")])
 def test_a_replay_of_a_real_run_is_what_its_board_said_in_every_cycle(folder: Path, guard: str) -> None:
-    recorded = read_run(folder)
+    recorded = read_run(folder).readings(guard)
     # A reference that is not exactly the board's would show here, in a limit of the stage or of the row.
-    limits = recorded.row(guard).limit * recorded.reference(guard)
-    watches = recorded.measured(guard) != 0.0
-    assert (recorded.limits(guard) <= limits)[watches].all()
-    replay = replay_run(recorded, recorded.row(guard))
-    assert replay.values.tolist() == recorded.values(guard).tolist()
-    assert replay.tripped.tolist() == recorded.tripped(guard).tolist()
+    limits = recorded.row.limit * recorded.reference
+    assert (recorded.limits <= limits)[recorded.measured != 0.0].all()
+    replayed = replay(recorded, recorded.row)
+    assert replayed.values.tolist() == recorded.values.tolist()
+    assert replayed.tripped.tolist() == recorded.tripped.tolist()
 
 
 def test_a_real_run_is_calibrated(folder: Path) -> None:
@@ -49,7 +48,8 @@ def test_a_real_run_is_calibrated(folder: Path) -> None:
     tilt = next(one for one in found.figures if one.row.id == "tilt")
     assert tilt.verdict is Verdict.TIGHTENED
     assert set(tilt.quantile_by_kind) >= {"stand", "zero_action"}
-    assert count_trips(recorded, replay_run(recorded, tilt.row, 0.01)) > 0
+    leans = recorded.readings("tilt")
+    assert count_trips(leans, replay(leans, tilt.row, 0.01)) > 0
 
 
 def test_a_run_knows_its_stages_and_what_went_into_it(folder: Path) -> None:
