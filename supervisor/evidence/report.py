@@ -116,7 +116,9 @@ def report_text(path: Path, *, width: int = 110, color: bool = False) -> str:
         ]
     else:
         sections.append(("events", lambda: parts.last_events(run.events)))
-    if (record := run.record) is not None:
+    if (record := run.record) is not None and summary is not None and summary.get("mode") == "dry_run":
+        sections.append(("what would have been done", lambda: parts.shadow(record)))
+    if record is not None:
         sections.append(("guards", lambda: parts.guards(record)))
     if summary is not None:
         sections += [("buses", lambda: parts.buses(summary)), ("timing", lambda: parts.timing(summary))]

@@ -13,8 +13,10 @@ from rich.text import Text
 from supervisor.evidence.events import Event, EventKind
 from supervisor.evidence.margins import closest_approaches
 from supervisor.evidence.record_reader import CycleRecord
+from supervisor.evidence.would_have import would_have
 
 GUARDS_SHOWN = 8
+TRIPS_SHOWN = 20
 EVENTS_SHOWN = 12
 
 _STYLE = {"passed": "green", "completed": "green", "failed": "bold red", "interrupted": "yellow", "skipped": "dim"}
@@ -117,6 +119,45 @@ def diagnosis(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
         )
         if evidence:
             yield Text(f"   numbers: {evidence}", style="dim")
+
+
+def shadow(record: CycleRecord) -> Iterator[RenderableType]:
+    """What a run that commanded nothing would have done."""
+    found = would_have(record)
+    yield heading("Nothing was commanded; what would have been done")
+    rate = (
+        f"{number(found.nuisance_stops_per_hour)} an hour"
+        if found.stops
+        else f"with 95 % confidence below {number(found.at_most_per_hour)} an hour"
+    )
+    yield Text(
+        f"armed {number(found.powered_s)} s, following the policy {number(found.running_s)} s of it; "
+        f"stopped by guards: {found.stops} times, {rate}"
+    )
+    if found.trips:
+        table = _table(">at s", "guard", "", "level", ">measured", ">limit", "unit", "joint")
+        for trip in found.trips[:TRIPS_SHOWN]:
+            table.add_row(
+                number(trip.time_s),
+                clean(trip.guard),
+                clean(trip.value),
+                clean(trip.level),
+                number(trip.measured),
+                number(trip.limit),
+                clean(trip.unit),
+                clean(trip.joint),
+            )
+        yield table
+        if len(found.trips) > TRIPS_SHOWN:
+            yield Text(f"  and {len(found.trips) - TRIPS_SHOWN} more")
+    written = ", ".join(f"{drive} {cycles}" for drive, cycles in found.drives.items() if cycles)
+    yield Text(f"cycles by what would have been written: {written or 'none'}")
+    table = _table("policy", ">largest", ">limit", "unit", ">cycles not OK")
+    for one in found.policy:
+        table.add_row(
+            clean(one.guard), number(one.largest), number(one.limit), clean(one.unit), str(one.failing_cycles)
+        )
+    yield table
 
 
 def guards(record: CycleRecord) -> Iterator[RenderableType]:

@@ -28,6 +28,8 @@ CYCLES = "cycles.bin"
 SUMMARY = "summary.json"
 REPORT = "report.txt"
 DRAWING = "tree.svg"
+WOULD_HAVE = "would_have.json"
+"""Of a run that commanded nothing only."""
 
 
 @dataclass(frozen=True, slots=True)
