@@ -150,7 +150,7 @@ def feetech() -> Pair:
         packets = expected.split(answers[number % VARIETY])
         if packets is None:
             raise RuntimeError("the answers of the Feetech servos were not taken")
-        states.keep_all(slice(0, COUNT), packets)
+        states.keep_all(slots, packets)
         goals.convert(goals_rad[number % VARIETY])
         return goals.goals(slots) + request
 

@@ -48,33 +48,38 @@ ERROR_AT: Final = _HEAD_BYTES + 2
 _DATA_AT: Final = ERROR_AT + 1
 """Places in a status packet."""
 
+_WHOLE_SUM: Final = sum(LAYOUT.sync) + 0xFF & 0xFF
+"""Of all bytes of a sound packet: those behind its head make 255 with their inverted sum."""
 
-def indexed(slots: Sequence[int]) -> slice | list[int]:
-    """The same as an index: a slice, which is twice as fast, where they are neighbours in order."""
-    is_span = list(slots) == list(range(slots[0], slots[0] + len(slots)))
-    return slice(slots[0], slots[0] + len(slots)) if is_span else list(slots)
+
+def _scaling(series: str) -> tuple[float, float, float, float, bool]:
+    """Counts of one rad, the count of 0 rad, the lowest and highest that is still rounded into the turn, byte order."""
+    row, (low, high) = SERIES[series], TURN_COUNTS[series]
+    centre = float(row.centre_count)
+    return 1.0 / row.position_count_rad, centre, low - _HALF_COUNT, high + _HALF_COUNT, row.order == "big"
 
 
 class GoalBatch:
     """Turns goals into counts, and counts into sync writes.
+
+    In plain numbers: for so few servos numpy is no faster, and takes twice as long where other code has run since.
 
     Args:
         ids: The servos, in the order of the arrays passed in.
         models: Row of each.
     """
 
-    __slots__ = ("_bounds", "_centres", "_counts", "_ids", "_is_big", "_layouts", "_scale", "_scaled")
+    __slots__ = ("_all_good", "_ids", "_layouts", "_rows", "_words")
 
     def __init__(self, ids: Sequence[int], models: Sequence[FeetechModel]) -> None:
         self._ids = tuple(ids)
-        series = [SERIES[model.series] for model in models]
-        self._is_big = tuple(row.order == "big" for row in series)
-        self._scale: Vector = np.array([1.0 / row.position_count_rad for row in series])
-        self._centres: Vector = np.array([float(row.centre_count) for row in series])
-        limits = np.array([TURN_COUNTS[model.series] for model in models], dtype=np.float64).reshape(-1, 2)
-        self._bounds: tuple[Vector, Vector] = (limits[:, 0] - _HALF_COUNT, limits[:, 1] + _HALF_COUNT)
-        self._scaled: Vector = np.zeros(len(ids))
-        self._counts: list[int] = [0] * len(ids)
+        # One row for all servos of a series: fewer numbers to fetch.
+        rows = {name: _scaling(name) for name in SERIES}
+        self._rows = [rows[model.series] for model in models]
+        self._words: list[int] = [0] * len(ids)
+        """The kept counts as little-endian numbers."""
+        self._all_good: Mask = np.ones(len(ids), dtype=np.bool_)
+        self._all_good.flags.writeable = False
         self._layouts: dict[int, Struct] = {}
 
     def convert(self, goals_rad: Vector) -> Mask:
@@ -86,19 +91,22 @@ class GoalBatch:
         Returns:
             (n,) which are finite, and within their servos' turn; the others have no count.
         """
-        scaled = self._scaled
-        np.multiply(goals_rad, self._scale, out=scaled)
-        scaled += self._centres
-        good = (scaled >= self._bounds[0]) & (scaled <= self._bounds[1])
-        np.copyto(scaled, 0.0, where=~good)
-        np.rint(scaled, out=scaled)
-        self._counts = scaled.astype(np.int64).tolist()
+        words: list[int] = []
+        refused: list[int] = []
+        for goal_rad, (scale, centre, low, high, is_big) in zip(goals_rad.tolist(), self._rows, strict=True):
+            scaled = goal_rad * scale + centre
+            if low <= scaled <= high:
+                count = round(scaled)
+                words.append((count & 0xFF) << 8 | count >> 8 if is_big else count)
+            else:
+                refused.append(len(words))
+                words.append(0)
+        self._words = words
+        if not refused:
+            return self._all_good
+        good = self._all_good.copy()
+        good[refused] = False
         return good
-
-    def _word(self, slot: int) -> int:
-        """A servo's count, as a little-endian number."""
-        count = self._counts[slot]
-        return (count & 0xFF) << 8 | count >> 8 if self._is_big[slot] else count
 
     def goals(self, slots: Sequence[int]) -> bytes:
         """One sync write of the kept goals of some servos."""
@@ -107,8 +115,9 @@ class GoalBatch:
             layout = self._layouts[len(slots)] = Struct("<5B" + "BH" * len(slots))
         # Byte order in numbers: making bytes of each servo's and joining them takes three times as long.
         fields = [BROADCAST_ID, layout.size - 1, SYNC_WRITE, _GOAL_ADDRESS, _GOAL_BYTES]
+        ids, words = self._ids, self._words
         for slot in slots:
-            fields += (self._ids[slot], self._word(slot))
+            fields += (ids[slot], words[slot])
         body = layout.pack(*fields)
         return LAYOUT.sync + body + bytes((~sum(body) & 0xFF,))
 
@@ -118,7 +127,7 @@ class GoalBatch:
         The switch and the goal are in one packet: they arrive both, or neither.
         """
         items = (
-            bytes((self._ids[slot], TORQUE_ON, 0)) + self._word(slot).to_bytes(2, "little") + bytes(START_BYTES - 4)
+            bytes((self._ids[slot], TORQUE_ON, 0)) + self._words[slot].to_bytes(2, "little") + bytes(START_BYTES - 4)
             for slot in slots
         )
         return make_packet(BROADCAST_ID, SYNC_WRITE, bytes((SWITCH_ADDRESS, START_BYTES)) + b"".join(items))
@@ -134,28 +143,29 @@ class SyncAnswers:
         size: Data bytes of each answer.
     """
 
-    __slots__ = ("_counted", "_head_layout", "_heads", "_shape", "_size", "_sums")
+    __slots__ = ("_head_layout", "_heads", "_size", "_spans")
 
     def __init__(self, ids: Sequence[int], size: int) -> None:
         packets = [make_status(servo_id, 0, bytes(size)) for servo_id in ids]
+        whole = len(packets[0])
         self._heads = tuple(packet[:ERROR_AT] for packet in packets)
-        self._head_layout = Struct(f"{ERROR_AT}s{len(packets[0]) - ERROR_AT}x" * len(ids))
-        self._shape = len(ids), len(packets[0])
+        self._head_layout = Struct(f"{ERROR_AT}s{whole - ERROR_AT}x" * len(ids))
+        self._spans = [slice(at, at + whole) for at in range(0, whole * len(ids), whole)]
         self._size: int = self._head_layout.size
-        # Added up with the inverted sum at its end, a packet is 255 in eight bits.
-        self._counted: NDArray[np.uint8] = np.array([0] * _HEAD_BYTES + [1] * (len(packets[0]) - _HEAD_BYTES), np.uint8)
-        self._sums = b"\xff" * len(ids)
 
-    def split(self, data: bytes) -> NDArray[np.uint8] | None:
+    def split(self, data: bytes) -> list[bytes] | None:
         """Split what has arrived into packets.
 
         Returns:
-            (n, bytes of a packet), in the order of the servos; None for anything but all of them, whole and sound.
+            One per servo, in their order; None for anything but all of them, whole and sound.
         """
         if len(data) != self._size or self._head_layout.unpack(data) != self._heads:
             return None
-        packets = np.frombuffer(data, dtype=np.uint8).reshape(self._shape)
-        return packets if packets.dot(self._counted).tobytes() == self._sums else None
+        packets = [data[span] for span in self._spans]
+        for packet in packets:
+            if sum(packet) & 0xFF != _WHOLE_SUM:
+                return None
+        return packets
 
 
 class StateBatch:
@@ -174,7 +184,6 @@ class StateBatch:
         "_negative",
         "_places",
         "_raw",
-        "_rows",
         "_scale",
         "_swapped",
         "_temperature",
@@ -184,9 +193,8 @@ class StateBatch:
     def __init__(self, models: Sequence[FeetechModel]) -> None:
         count, series = len(models), [SERIES[model.series] for model in models]
         self._bytes = bytearray(_STATE_BYTES * count)
-        self._rows: NDArray[np.uint8] = np.frombuffer(self._bytes, dtype=np.uint8).reshape(count, -1)
         self._words = np.frombuffer(self._bytes, dtype="<u2").reshape(count, -1)[:, :3].T
-        self._temperature = self._rows[:, _TEMPERATURE_BYTE]
+        self._temperature = np.frombuffer(self._bytes, dtype=np.uint8).reshape(count, -1)[:, _TEMPERATURE_BYTE]
         # In full, not as columns: numpy takes three times as long to stretch one.
         signs = np.outer((SIGN_POSITION, SIGN_SPEED, SIGN_LOAD), [1] * count).astype(np.int64)
         self._places: NDArray[np.int64] = 63 - signs
@@ -208,9 +216,11 @@ class StateBatch:
             data = bytes(words) + data[6:] + bytes(2)
         self._bytes[_STATE_BYTES * slot : _STATE_BYTES * (slot + 1)] = data
 
-    def keep_all(self, slots: slice | list[int], packets: NDArray[np.uint8]) -> None:
+    def keep_all(self, slots: Sequence[int], packets: Sequence[bytes]) -> None:
         """Keep the answers of several STS servos, as `SyncAnswers` splits them."""
-        self._rows[slots] = packets[:, _DATA_AT:-1]
+        kept = self._bytes
+        for slot, packet in zip(slots, packets, strict=True):
+            kept[_STATE_BYTES * slot : _STATE_BYTES * (slot + 1)] = packet[_DATA_AT:-1]
 
     def decode(self, values: Block) -> None:
         """Decode the newest answer of every servo; what was never heard is as if all its bytes were 0.

@@ -19,7 +19,7 @@ from drivers.devices import Changing, Found, Settings, WiredMotor
 from drivers.host_position import Mask
 from drivers.motor_group import MotorProbe, Zeroing
 from drivers.serial.feetech import codec, instructions
-from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers, indexed
+from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers
 from drivers.serial.feetech.inventory import probe_servo
 from drivers.serial.feetech.settings import find_settings, write_settings
 from drivers.serial.feetech.tables import (
@@ -64,7 +64,7 @@ class FeetechServos(PositionServos):
         self._decoder = StateBatch(self.models)
         self._blocks: list[dict[int, bytes]] = [{} for _ in motors]
         """What an inventory has read of each servo, by size."""
-        self._all_answers: dict[str, tuple[SyncAnswers, slice | list[int]]] = {}
+        self._all_answers: dict[str, SyncAnswers] = {}
         super().__init__(motors, buses, self.models, codec.make_parser)
 
     def _fill_questions(self) -> None:
@@ -76,8 +76,7 @@ class FeetechServos(PositionServos):
                 line.motions.append(Question(motion, len(ids)))
                 line.switches.append(Question(instructions.make_sync_read(SWITCH_ADDRESS, 1, ids), len(ids)))
             if len(together) == len(line.slots):
-                answers = SyncAnswers([self._ids[slot] for slot in together], STATE_BYTES["STS"])
-                self._all_answers[line.name] = answers, indexed(together)
+                self._all_answers[line.name] = SyncAnswers([self._ids[slot] for slot in together], STATE_BYTES["STS"])
             for slot in line.slots:
                 if slot not in together:
                     motion = instructions.make_read(self._ids[slot], STS_MOTION_ADDRESS, STATE_BYTES["SCS"])
@@ -105,13 +104,14 @@ class FeetechServos(PositionServos):
 
     def _take_all(self, line: Line, data: bytes, now_s: float) -> bool:
         expected = self._all_answers.get(line.name)
-        packets = expected and expected[0].split(data)
-        if expected is None or packets is None:
+        packets = None if expected is None else expected.split(data)
+        if packets is None:
             return False
-        slots = expected[1]
-        self._decoder.keep_all(slots, packets)
-        self._stamp_view[slots] = now_s
-        self._error_view[slots] = packets[:, ERROR_AT]
+        self._decoder.keep_all(line.slots, packets)
+        stamps, errors = self._stamps, self._errors
+        for slot, packet in zip(line.slots, packets, strict=True):
+            stamps[slot] = now_s
+            errors[slot] = packet[ERROR_AT]
         return True
 
     def _keep(self, slot: int, data: bytes, now_s: float) -> None:

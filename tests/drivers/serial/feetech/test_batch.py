@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.serial.feetech import codec, instructions
-from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers, indexed
+from drivers.serial.feetech.batch import ERROR_AT, GoalBatch, StateBatch, SyncAnswers
 from drivers.serial.feetech.tables import MODELS, SERIES
 
 STS, SCS = MODELS["STS3250"], MODELS["SCS0009"]
@@ -93,9 +93,9 @@ def test_a_whole_answer_is_what_the_parser_finds_in_it(answers: list[tuple[int, 
     packets = SyncAnswers(ids, 10).split(data)
     found = codec.make_parser().feed(data)
     assert packets is not None
-    assert packets[:, ERROR_AT].tolist() == [packet.instruction for packet in found]
+    assert [packet[ERROR_AT] for packet in packets] == [packet.instruction for packet in found]
     together, alone = StateBatch([STS] * len(answers)), StateBatch([STS] * len(answers))
-    together.keep_all(slice(0, len(answers)), packets)
+    together.keep_all(range(len(answers)), packets)
     for slot, packet in enumerate(found):
         alone.keep(slot, packet.params)
     values = np.zeros((2, 4, len(answers)))
@@ -125,8 +125,3 @@ def test_with_any_bit_wrong_it_is_no_whole_answer() -> None:
 )
 def test_anything_but_all_servos_in_order_is_no_whole_answer(answers: list[bytes]) -> None:
     assert SYNC.split(b"".join(answers)) is None
-
-
-@pytest.mark.parametrize(("slots", "index"), [([3, 4, 5], slice(3, 6)), ([0, 2], [0, 2]), ([1, 0], [1, 0])])
-def test_neighbours_in_order_are_a_slice(slots: list[int], index: object) -> None:
-    assert indexed(slots) == index
