@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from supervisor.core.clock import VirtualClock, WallClock
 from supervisor.core.errors import ConfigError, Problem, RefusedError
 from supervisor.evidence.events import EventKind, EventLog
-from supervisor.evidence.run_folder import RunFolder, create_run_folder
+from supervisor.evidence.record_reader import read_record
+from supervisor.evidence.run_folder import WOULD_HAVE, RunFolder, create_run_folder
+from supervisor.evidence.would_have import would_have, write_would_have
 from supervisor.runtime.closing import close_run
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.operator import AutoOperator
@@ -46,6 +49,10 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
             "have yet: it runs the simulated robot only (see LIMITATIONS.md)"
         )
         raise RefusedError([reason])
+    if options.shadow and not options.fast:
+        raise RefusedError(["--shadow with --sim drives and judges in one thread: add --fast"])
+    if options.shadow:
+        options = replace(options, mode="dry_run")
     virtual = VirtualClock()
     clock = virtual if options.fast else WallClock()
     prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
@@ -56,7 +63,13 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     )
     log = EventLog(folder.events)
     _log_start(log, options, prepared, folder, clock.now_s())
-    if options.fast:
+    if options.shadow:
+        from supervisor.runtime.shadow_run import run_shadow  # noqa: PLC0415 (the simulator)
+
+        # A policy remembers what it did: each of the two supervisors needs one of its own.
+        driving = prepare(options.robot, options.policy, options.mission, clock, options.fault)
+        closing = run_shadow(options, prepared, driving, folder, log, virtual, tick_cycles, progress, interrupts)
+    elif options.fast:
         from supervisor.runtime.lockstep_run import run_lockstep  # noqa: PLC0415 (the simulator)
 
         closing = run_lockstep(options, prepared, folder, log, virtual, tick_cycles, progress, interrupts)
@@ -67,6 +80,8 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
         closing = run_in_processes(options, prepared, folder, tick_cycles, progress, interrupts)
         log = EventLog(folder.events, resume=True)
     document = close_run(closing, log, clock.now_s())
+    if document["mode"] == "dry_run":
+        write_would_have(folder.path / WOULD_HAVE, would_have(read_record(folder.cycles)))
     return RunResult(document["exit_code"], folder.path, document)
 
 

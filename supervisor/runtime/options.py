@@ -16,6 +16,7 @@ class RunOptions:
         policy: The policy.
         mission: The mission.
         mode: What moves.
+        shadow: Beside another program that drives the robot, or its simulation: send nothing at all.
         fast: As fast as possible instead of in real time.
         fault: Fault script, None for none.
         seed: Seed of the simulated noise, and of the variation.
@@ -28,6 +29,7 @@ class RunOptions:
     policy: str
     mission: str = "deployment"
     mode: Literal["sim", "dry_run", "live"] = "sim"
+    shadow: bool = False
     fast: bool = False
     fault: Path | None = None
     seed: int = 0
