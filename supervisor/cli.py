@@ -73,6 +73,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="On the robot's live sensors, commanding nothing.")
     ] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="A dry run beside a program that drives the robot: send nothing at all.")
+    ] = False,
     live: Annotated[bool, typer.Option("--live", help="On the robot: energises real motors.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Simulate as fast as possible instead of in real time.")] = False,
     fault: Annotated[Path | None, typer.Option("--fault", metavar="FILE", help="Fault script to inject.")] = None,
@@ -82,9 +85,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output.")] = False,
 ) -> None:
     """Climb the ladder with a policy: every stage measured, accepted for a stated reason, and recorded."""
-    if sum((sim, dry_run, live)) > 1:
-        typer.echo("handrail: --sim, --dry-run and --live exclude each other; give one", err=True)
+    if sum((sim, dry_run, live)) > 1 or (shadow and (dry_run or live)):
+        typer.echo("handrail: --sim, --dry-run and --live exclude each other; --shadow is a dry run", err=True)
         raise typer.Exit(EXIT_USAGE)
+    dry_run = dry_run or (shadow and not sim)
     if (fast or fault is not None) and (dry_run or live):
         typer.echo("handrail: --fast and --fault are for the simulated robot only", err=True)
         raise typer.Exit(EXIT_USAGE)
@@ -98,6 +102,7 @@ def run(
             policy=policy,
             mission=mission,
             mode="live" if live else "dry_run" if dry_run else "sim",
+            shadow=shadow,
             fast=fast,
             fault=fault,
             seed=seed,
