@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 KEY_BYTES: Final = 16
 TOKEN_BYTES: Final = 8
 
-BODY: Final = struct.Struct("<BBBBxxxxQQQ")
-"""Kind, level, arming and whether at rest; sequence; guards evaluated, guards tripped."""
+BODY: Final = struct.Struct("<BBBBxxxxQQQd")
+"""Kind, level, arming and whether at rest; sequence; guards evaluated, guards tripped; stamp."""
 
 SEQUENCE: Final = struct.Struct("<Q")
 SEQUENCE_AT: Final = 8
@@ -59,6 +59,7 @@ class Beat(NamedTuple):
         sequence: 1 for the first, one more for each.
         evaluated: A bit for each guard of this cycle's board that was evaluated, in the order of the board.
         tripped: A bit for each that is tripped.
+        stamp_s: When the cycle began, CLOCK_MONOTONIC.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Beat(NamedTuple):
     sequence: int
     evaluated: int
     tripped: int
+    stamp_s: float
 
 
 class Echo(NamedTuple):
@@ -121,17 +123,19 @@ def sealed(tokens: Tokens, body: bytes) -> bytes:
 
 def beat_body(beat: Beat) -> bytes:
     """A beat as bytes, without the token."""
-    return BODY.pack(beat.kind, beat.level, beat.arming, beat.is_at_rest, beat.sequence, beat.evaluated, beat.tripped)
+    return BODY.pack(
+        beat.kind, beat.level, beat.arming, beat.is_at_rest, beat.sequence, beat.evaluated, beat.tripped, beat.stamp_s
+    )
 
 
 def read_beat(body: bytes) -> Beat | None:
     """A beat from its bytes, without the token; None where they are none."""
     if len(body) != BODY.size:
         return None
-    kind, level, arming, is_at_rest, sequence, evaluated, tripped = BODY.unpack(body)
+    kind, level, arming, is_at_rest, sequence, evaluated, tripped, stamp_s = BODY.unpack(body)
     if kind not in (Kind.BEAT, Kind.FAREWELL) or is_at_rest > 1:
         return None
-    return Beat(Kind(kind), level, arming, bool(is_at_rest), sequence, evaluated, tripped)
+    return Beat(Kind(kind), level, arming, bool(is_at_rest), sequence, evaluated, tripped, stamp_s)
 
 
 def hello_body(lines: tuple[str, ...]) -> bytes:

@@ -30,6 +30,9 @@ SLICE_STRETCH: Final = 2.0
 """A slice counts at most this many times its length: time in which this process itself could not run proves nothing
 against another. A machine that stands still for 50 ms has not lost its control loop."""
 
+BEYOND_S: Final = 0.0001
+"""Silence is judged this long after it was too long: a clock read a moment too early would cost a slice."""
+
 RATE_MARGIN: Final = 1.02
 """Beats may come this much faster than the control rate: the clock is the same, its rounding is not."""
 
@@ -175,7 +178,7 @@ class Watch:
         self._rate_hz = RATE_MARGIN / period_s
         self._levels = tuple(guard_levels)
         self._all = (1 << len(self._levels)) - 1
-        self._looked_s = self._credit_s = now_s
+        self._looked_s = self._counted_s = self._credit_s = now_s
         self._credit = 0.0
         self._disagreed = 0
         self._cut_s = now_s
@@ -190,6 +193,16 @@ class Watch:
     def slice_s(self) -> float:
         """How often `look` must be called at least."""
         return self._window_s / SLICES
+
+    @property
+    def wait_s(self) -> float:
+        """How long nothing need be looked at: no longer than a slice, and only just beyond what silence is allowed."""
+        return min(self.slice_s, max(self._limit_s - self.silence_s, 0.0) + BEYOND_S)
+
+    @property
+    def _limit_s(self) -> float:
+        """Longest silence now."""
+        return self._window_s if self.standing.may_be_on else max(self._window_s, OFF_WINDOW_S)
 
     @property
     def is_watching(self) -> bool:
@@ -212,7 +225,8 @@ class Watch:
         self._credit += (now_s - self._credit_s) * self._rate_hz - 1.0
         self._credit_s = now_s
         if self.phase is Phase.WAITING:
-            self._credit = 0.0
+            # The first may have waited in the socket, and others behind it, until this process had opened its eyes.
+            self._credit = min(max(0.0, now_s - beat.stamp_s), OFF_WINDOW_S) * self._rate_hz
             self._cut_s = now_s
         fault = self._fault_of(beat, standing, now_s)
         if fault is not Fault.NONE:
@@ -220,8 +234,10 @@ class Watch:
             return
         if self.standing.arming is ArmingState.STOPPED and standing.arming is not ArmingState.STOPPED:
             self.is_latched = False
-        self.standing, self.sequence = standing, beat.sequence
-        self.silence_s, self._looked_s = 0.0, now_s
+        self.standing, self.sequence, self._counted_s = standing, beat.sequence, now_s
+        # Not from when it was read: it may have waited. Nor from any time before the last look, whatever it says.
+        sent_s = min(max(self._looked_s, beat.stamp_s), now_s)
+        self.silence_s = min(now_s - sent_s, self.slice_s * SLICE_STRETCH)
         self.phase = Phase.RELEASED if beat.kind is Kind.FAREWELL else Phase.GUARDING
 
     def _fault_of(self, beat: Beat, now: Standing, now_s: float) -> Fault:
@@ -261,11 +277,12 @@ class Watch:
         # What was not used of the time that has passed is no reserve for a burst.
         self._credit = min(self._credit + (now_s - self._credit_s) * self._rate_hz, 1.0)
         self._credit_s = now_s
-        elapsed_s, self._looked_s = now_s - self._looked_s, now_s
+        elapsed_s = now_s - self._counted_s
+        self._counted_s = self._looked_s = now_s
         if self.phase is not Phase.GUARDING:
             return
         self.silence_s += min(elapsed_s, self.slice_s * SLICE_STRETCH)
-        if self.silence_s > (self._window_s if self.standing.may_be_on else max(self._window_s, OFF_WINDOW_S)):
+        if self.silence_s > self._limit_s:
             self.stop(Fault.SILENT)
 
     def end(self) -> None:

@@ -151,7 +151,7 @@ class Heart:
         finally:
             os.close(own)
 
-    def beat(self, snapshot: Snapshot, now_s: float) -> None:  # noqa: ARG002 (the signature of a watchdog)
+    def beat(self, snapshot: Snapshot, now_s: float) -> None:
         """One beat. Never raises, never waits."""
         try:
             board = snapshot.board
@@ -165,7 +165,9 @@ class Heart:
                 self._arming, self._arming_code = arming, _ARMING.index(arming)
             number = self._sequence + 1
             buffer = self._buffer
-            self._pack(buffer, 0, 1, snapshot.level, self._arming_code, snapshot.is_at_rest, number, evaluated, tripped)
+            self._pack(
+                buffer, 0, 1, snapshot.level, self._arming_code, snapshot.is_at_rest, number, evaluated, tripped, now_s
+            )
             token = self._begun.copy()
             token.update(self._body)
             buffer[BODY.size :] = token.digest()

@@ -25,9 +25,10 @@ def beat(
     kind: Kind = Kind.BEAT,
     evaluated: int = ALL,
     tripped: int = 0,
+    stamp_s: float = float("inf"),
 ) -> Beat:
     at_rest = arming is ArmingState.DISARMED if is_at_rest is None else is_at_rest
-    return Beat(kind, int(level), list(ArmingState).index(arming), at_rest, sequence, evaluated, tripped)
+    return Beat(kind, int(level), list(ArmingState).index(arming), at_rest, sequence, evaluated, tripped, stamp_s)
 
 
 class Loop:

@@ -34,6 +34,7 @@ BEATS = st.builds(
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**64 - 1),
     st.integers(0, 2**64 - 1),
+    st.floats(allow_nan=False),
 )
 
 
@@ -60,7 +61,7 @@ def test_no_bytes_raise_and_none_are_believed(raw: bytes) -> None:
 
 
 def test_a_beat_of_another_run_is_none_of_ours() -> None:
-    beat = Beat(Kind.BEAT, 0, 0, True, 1, 7, 0)
+    beat = Beat(Kind.BEAT, 0, 0, True, 1, 7, 0, 1.0)
     assert TOKENS.body(sealed(Tokens(b"l" * KEY_BYTES), beat_body(beat))) is None
 
 
@@ -69,10 +70,10 @@ def test_a_beat_of_another_run_is_none_of_ours() -> None:
     [
         b"",
         bytes(BODY.size),
-        BODY.pack(Kind.ECHO, 0, 0, 0, 1, 0, 0),
-        BODY.pack(Kind.HELLO, 0, 0, 0, 1, 0, 0),
-        BODY.pack(Kind.BEAT, 0, 0, 2, 1, 0, 0),
-        BODY.pack(Kind.BEAT, 0, 0, 1, 1, 0, 0) + b"\0",
+        BODY.pack(Kind.ECHO, 0, 0, 0, 1, 0, 0, 0.0),
+        BODY.pack(Kind.HELLO, 0, 0, 0, 1, 0, 0, 0.0),
+        BODY.pack(Kind.BEAT, 0, 0, 2, 1, 0, 0, 0.0),
+        BODY.pack(Kind.BEAT, 0, 0, 1, 1, 0, 0, 0.0) + b"\0",
     ],
 )
 def test_what_is_no_beat_is_none(body: bytes) -> None:

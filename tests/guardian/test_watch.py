@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.guardian.messages import Beat, Kind
 from supervisor.guardian.watch import (
+    BEYOND_S,
     OFF,
     OFF_WINDOW_S,
     PROOF_S,
@@ -98,6 +99,42 @@ def test_a_window_longer_than_that_of_motors_that_are_off_holds_for_them_too() -
     assert watch.fault is Fault.SILENT
 
 
+def test_silence_is_counted_from_when_a_beat_was_sent_and_not_from_when_it_was_read() -> None:
+    loop = running()
+    sent_s = loop.now_s + 0.001
+    loop.beat(*RUNNING, after_s=0.004, stamp_s=sent_s)
+    assert loop.watch.silence_s == pytest.approx(0.003)
+    loop.now_s = sent_s
+    assert loop.silent(WINDOW_S) is Fault.NONE
+    loop.now_s += loop.watch.wait_s
+    loop.watch.look(loop.now_s)
+    assert loop.watch.fault is Fault.SILENT
+
+
+@pytest.mark.parametrize("stamp_s", [-1e9, 0.0, float("nan"), float("-inf")])
+def test_a_stamp_from_before_the_last_look_is_not_believed(stamp_s: float) -> None:
+    loop = running()
+    assert loop.beat(*RUNNING, after_s=0.004, stamp_s=stamp_s) is Fault.NONE
+    assert loop.watch.silence_s == pytest.approx(0.004)
+
+
+def test_a_stamp_from_the_future_gains_nothing() -> None:
+    loop = running()
+    loop.beat(*RUNNING, stamp_s=loop.now_s + 3600.0)
+    assert loop.watch.silence_s == 0.0
+    assert loop.silent(WINDOW_S + 0.001) is Fault.SILENT
+
+
+def test_it_says_how_long_it_need_not_look() -> None:
+    loop = running()
+    assert loop.watch.wait_s == loop.watch.slice_s
+    loop.silent(0.018)
+    assert loop.watch.wait_s == pytest.approx(0.002 + BEYOND_S)
+    loop.now_s += loop.watch.wait_s
+    loop.watch.look(loop.now_s)
+    assert loop.watch.fault is Fault.SILENT
+
+
 def test_time_in_which_the_guardian_itself_stood_still_proves_little() -> None:
     loop = running()
     loop.now_s += 0.2
@@ -177,6 +214,22 @@ def test_no_pacing_on_the_beat_is_ever_early(delays: list[float]) -> None:
         assert loop.watch.fault is Fault.NONE
 
 
+@pytest.mark.parametrize("waited_s", [0.0, 0.05, 0.3])
+def test_beats_that_waited_until_the_guardian_began_to_look_are_no_burst(waited_s: float) -> None:
+    loop = Loop()
+    for number in range(1 + int(waited_s / PERIOD_S)):
+        loop.watch.hear(beat(number + 1, stamp_s=loop.now_s - waited_s + number * PERIOD_S), loop.now_s)
+    assert loop.watch.fault is Fault.NONE
+
+
+@pytest.mark.parametrize("stamp_s", [float("-inf"), float("inf"), float("nan"), 0.0])
+def test_no_stamp_of_the_first_beat_makes_bursts_possible_for_ever(stamp_s: float) -> None:
+    loop = Loop()
+    loop.beat(stamp_s=stamp_s)
+    faults = [loop.beat(after_s=0.0) for _ in range(300)]
+    assert faults[-1] is Fault.EARLY
+
+
 # What a beat says
 
 
@@ -202,7 +255,7 @@ def test_what_is_no_beat_is_a_fault() -> None:
 @pytest.mark.parametrize(("arming", "level"), [(5, 0), (255, 0), (0, 8), (0, 255), (4, 0), (4, 2)])
 def test_a_standing_that_does_not_exist_is_a_fault(arming: int, level: int) -> None:
     loop = running()
-    loop.watch.hear(Beat(Kind.BEAT, level, arming, False, loop.number + 1, ALL, 0), loop.now_s + PERIOD_S)
+    loop.watch.hear(Beat(Kind.BEAT, level, arming, False, loop.number + 1, ALL, 0, loop.now_s), loop.now_s + PERIOD_S)
     assert loop.watch.fault is Fault.TOKEN
 
 
@@ -480,6 +533,7 @@ def test_what_is_off_is_off() -> None:
                 st.integers(0, 20),
                 st.integers(0, 2**64 - 1),
                 st.integers(0, 2**64 - 1),
+                st.floats(),
             ),
         ),
         max_size=30,
