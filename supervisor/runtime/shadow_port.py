@@ -13,6 +13,9 @@ from typing import Final
 
 import numpy as np
 
+from drivers.bus import BusFactory, Estimator
+from drivers.listening import ListeningBuses
+from drivers.robot_io import RobotIO
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.joints import JointOrder, Vector
@@ -46,6 +49,23 @@ def shadow_safety(safety: SafetyConfig) -> SafetyConfig:
         for row in safety.guards
     )
     return replace(safety, guards=rows)
+
+
+def open_shadow(robot: RobotConfig, buses: BusFactory, estimator: Estimator | None, *, listens: bool) -> ShadowPort:
+    """A port that commands nothing, on a robot's own buses.
+
+    Args:
+        robot: The robot.
+        buses: Opens its buses.
+        estimator: Source of the base's velocity, None where the robot has none.
+        listens: Beside a program that drives the robot: the buses themselves take nothing, not even questions.
+
+    Raises:
+        RefusedError: The wiring cannot work.
+        BusError: A bus cannot be opened.
+    """
+    opened = RobotIO(robot, ListeningBuses(buses) if listens else buses, estimator)
+    return ShadowPort(opened, robot, may_poll=not listens)
 
 
 class ShadowPort:
@@ -90,7 +110,8 @@ class ShadowPort:
         A motor that we would have off gives no torque of ours: what it gives is the other program's.
         """
         state = self._port.read(now_s)
-        obeys = (state.motor_status == MotorStatus.DISABLED) | (state.motor_status == MotorStatus.ENABLED)
+        # Some makes do not say whether they are on: their driver knows it from what it has sent.
+        obeys = (state.motor_status != MotorStatus.FAULT) & (state.motor_stamp_s > NEVER_S)
         status = np.where(obeys, self._status, state.motor_status)
         is_quiet = (status == MotorStatus.DISABLED) & np.isfinite(state.torque_nm)
         torque = np.where(is_quiet, 0.0, state.torque_nm)

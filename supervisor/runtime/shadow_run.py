@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from drivers.listening import ListeningBuses
 from drivers.robot_io import RobotIO
 from drivers.sim.tap import TappedBuses
 from drivers.sim.world import SimulatedWorld
@@ -26,7 +25,7 @@ from supervisor.runtime.options import RunOptions
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.progress import Progress
-from supervisor.runtime.shadow_port import ShadowPort, shadow_safety
+from supervisor.runtime.shadow_port import open_shadow, shadow_safety
 from supervisor.runtime.witness import Witness
 from trees.context import MissionResult
 from trees.missions.schema import Mission
@@ -176,8 +175,7 @@ def run_shadow(
         folder.cycles, RecordLayout.of(config.order, safety.guards), config.name, config.control_hz
     )
     driver = Supervisor(driving, port, NoRecorder(), world, wrap=world.wrap_policy)
-    listening = RobotIO(config, ListeningBuses(tap.second), estimator)
-    shadow_port = ShadowPort(listening, config, may_poll=False)
+    shadow_port = open_shadow(config, tap.second, estimator, listens=True)
     shadow = Supervisor(prepared, shadow_port, recorder, Bystander(), Journal(log, progress))
     run = ShadowRun(driver, shadow, world, clock, tick_cycles, interrupts)
     failure = ""
@@ -200,7 +198,7 @@ def run_shadow(
         run.witness,
         prepared,
         last,
-        listening.fault_name,
+        shadow_port.fault_name,
         shadow.root,
         policy_us=shadow.policy.durations.percentiles(),
         tree_us=Percentiles(),

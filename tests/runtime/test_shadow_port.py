@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from drivers.bus import Frame
 from drivers.robot_io import RobotIO
+from drivers.sim.tap import TappedBuses
+from drivers.sim.world import SimulatedWorld
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.levels import Level
 from supervisor.core.ports import RobotPort
 from supervisor.core.state import NEVER_S, BusStatistics, MotorStatus, RobotState
-from supervisor.runtime.shadow_port import LISTEN_S, NEEDS_OUR_POWER, ShadowPort, shadow_safety
+from supervisor.runtime.shadow_port import LISTEN_S, NEEDS_OUR_POWER, ShadowPort, open_shadow, shadow_safety
 from tests.drivers.recording_buses import RecordingBuses
 from tests.drivers.sim.fitted import FITTINGS, fitted
 from tests.safety.bench import COUNT, ROBOT, SAFETY, make_command, make_state
@@ -85,7 +87,7 @@ def test_it_is_a_robot_port(robot: Robot) -> None:
 def test_of_every_drive_at_every_level_only_the_question_for_feedback_reaches_the_buses(make: str) -> None:
     config = fitted(make).config
     buses, asked = RecordingBuses(), RecordingBuses()
-    port = ShadowPort(RobotIO(config, buses), config, may_poll=True)
+    port = open_shadow(config, buses, None, listens=False)
     reference = RobotIO(config, asked)
     command = make_command()
     now_s = 0.0
@@ -128,7 +130,7 @@ def test_whatever_is_decided_and_seen_only_polls_go_out_and_none_beside_somebody
 
 def test_a_real_robots_foreign_commands_end_the_questions() -> None:
     config, buses = fitted("damiao").config, RecordingBuses()
-    port = ShadowPort(RobotIO(config, buses), config, may_poll=True)
+    port = open_shadow(config, buses, None, listens=False)
     port.write(actuation(Drive.POLL), 0.0)
     port.write(actuation(Drive.POLL), LISTEN_S)
     before = len(buses.sent)
@@ -139,6 +141,17 @@ def test_a_real_robots_foreign_commands_end_the_questions() -> None:
     assert before == COUNT
     assert len(buses.sent) == before
     assert port.foreign_commands == 1
+
+
+def test_a_port_that_listens_has_buses_that_take_nothing() -> None:
+    config, buses = fitted("damiao").config, RecordingBuses()
+    port = open_shadow(config, buses, None, listens=True)
+    # Even where the shadow itself were wrong, and let everything through.
+    port._may_poll = True
+    for cycle in range(5):
+        port.write(actuation(Drive.ENABLE), cycle * LISTEN_S)
+    assert port.polls == 4
+    assert buses.sent == []
 
 
 def test_a_motor_that_we_would_have_switched_on_reads_as_on_and_off_again(robot: Robot) -> None:
@@ -156,10 +169,18 @@ def test_a_motor_that_we_would_have_switched_on_reads_as_on_and_off_again(robot:
 
 def test_faults_and_motors_never_heard_stay_what_they_are(robot: Robot) -> None:
     port = shadow(robot)
+    stamps = np.array([0.0, NEVER_S, 0.0, 0.0] * 3)
     status = np.array([FAULTY, UNHEARD, ON, OFF] * 3)
-    robot.state = make_state(motor_status=status)
+    robot.state = make_state(motor_status=status, motor_stamp_s=stamps)
     port.write(actuation(Drive.ENABLE), 0.0)
     assert port.read(0.0).motor_status.tolist() == [FAULTY, UNHEARD, ON, ON] * 3
+
+
+def test_a_motor_whose_make_does_not_say_whether_it_is_on_reads_as_we_would_have_it(robot: Robot) -> None:
+    port = shadow(robot)
+    robot.state = make_state(motor_status=np.full(COUNT, int(UNHEARD)))
+    port.write(actuation(Drive.ENABLE), 0.0)
+    assert set(port.read(0.0).motor_status) == {ON}
 
 
 def test_a_motor_that_we_would_have_off_gives_no_torque_of_ours(robot: Robot) -> None:
@@ -235,3 +256,40 @@ def test_guards_that_need_our_power_only_warn() -> None:
     assert shown["tracking_error"] == replace(rows["tracking_error"], level=Level.WARN, clear="automatic")
     assert list(shown) == list(rows)
     assert shadow_safety(shadow_safety(SAFETY)) == shadow_safety(SAFETY)
+
+
+HEARD = ("damiao", "robstride", "robstride_mit", "cybergear", "cubemars", "myactuator", "moteus", "odrive")
+"""Makes whose answers tell by themselves whose they are and what they say."""
+
+
+@pytest.mark.parametrize(("make", "count"), [*((make, COUNT) for make in HEARD), ("canopen", 0)])
+def test_a_robot_that_another_program_drives_is_seen_as_that_program_sees_it(make: str, count: int) -> None:
+    robot = fitted(make)
+    world = SimulatedWorld(robot)
+    tap = TappedBuses(world)
+    driver = RobotIO(robot.config, tap)
+    port = open_shadow(robot.config, tap.second, None, listens=True)
+    inventory: Generator[None, float, object] | None = driver.inventory(0.0)
+    cycle, since = 0, 0
+    while since < 60:
+        now_s = 0.002 * cycle
+        driven, seen = driver.read(now_s), port.read(now_s)
+        if inventory is None:
+            since += 1
+        else:
+            try:
+                inventory.send(now_s)
+            except StopIteration:
+                inventory = None
+        drive = Drive.POLL if inventory is not None else Drive.ENABLE if since < 3 else Drive.COMMAND
+        driver.write(actuation(drive), now_s)
+        port.write(actuation(drive), now_s)
+        cycle += 1
+        world.advance_to(0.002 * cycle)
+    assert np.count_nonzero(seen.motor_stamp_s > NEVER_S) == count
+    assert np.count_nonzero(seen.motor_status == ON) == count
+    assert np.count_nonzero(seen.position_rad == driven.position_rad) == count
+    assert port.foreign_commands == 0
+    port.statistics()
+    assert port.foreign_commands > 0
+    assert [bus.sent for bus in tap.second_cans.values()] == [[]] * len(tap.second_cans)

@@ -20,7 +20,7 @@ from supervisor.runtime.app import run_mission
 from supervisor.runtime.locate import find_mission
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.progress import SilentProgress
-from supervisor.runtime.shadow_port import shadow_safety
+from supervisor.runtime.shadow_port import ShadowPort, shadow_safety
 from supervisor.runtime.shadow_run import shadow_mission
 from tests.acceptance.running import part_of_deployment
 from trees.missions.loader import load_mission
@@ -123,7 +123,7 @@ def test_a_shadow_that_breaks_closes_its_record(
     def broken(self: object, actuation: object, now_s: float) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(shadow_run.ShadowPort, "write", broken)
+    monkeypatch.setattr(ShadowPort, "write", broken)
     result = watched.run("preflight")
     assert (result.exit_code, result.summary["outcome"]) == (70, "error")
     assert "the shadow broke" in caplog.text
