@@ -60,6 +60,7 @@ class Bench:
         self.control = ControlCore(config, robot.safety, self.port, self.link, self.recorder)
         inputs = self.control.inputs
         inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = inputs.operator_link_age_s = 0.0
+        inputs.guardian_age_s = 0.0
         inputs.emergency_stop = False
         inputs.hashes_match = True
         self.cycle = 0

@@ -68,6 +68,7 @@ def main() -> None:
     noise = rng.normal(0.0, 1.0, (STATES, max(2 * count, 6)))
     inputs, evaluator, gate = GuardInputs.of(robot), GuardBoardEvaluator(safety), Gate(robot, safety)
     inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = inputs.operator_link_age_s = inputs.bus_loss = 0.0
+    inputs.guardian_age_s = 0.0
     inputs.recorder_ok = inputs.hashes_match = True
     inputs.emergency_stop = False
     inputs.arming, inputs.running_since_s = ArmingState.RUNNING, 0.0

@@ -75,6 +75,7 @@ class MissionBench:
         self.control = ControlCore(robot.config, robot.safety, port, self.link, NoRecorder())  # type: ignore[arg-type]
         inputs = self.control.inputs
         inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = inputs.operator_link_age_s = 0.0
+        inputs.guardian_age_s = 0.0
         inputs.emergency_stop = False
         inputs.hashes_match = True
         self.policy: Policy = self.prepared.policy

@@ -208,6 +208,9 @@ def _computer(parts: RobotParts) -> Iterator[Row]:
     why = "Control runs on the monotonic clock; only the record's dates suffer."
     yield _make(parts, "clock_step", 0.5, "s", "WARN", why)
     yield _make(parts, "operator_link", 0.5, "s", _stay(parts), "Five signs of life of 10 Hz missed.")
+    # Looked for every ten cycles; three looks may be missed where that is slow.
+    why = "Without a guardian nobody would stop the motors if the control process died: rest while it lives."
+    yield _make(parts, "guardian", max(0.1, 31.0 / parts.control_hz), "s", sit, why)
 
 
 def _wires(parts: RobotParts) -> Iterator[Row]:

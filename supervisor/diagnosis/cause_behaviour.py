@@ -220,6 +220,7 @@ _TIME_CAUSES = {
     "loop_lag_worst": ("control loop stalled once", "look for a real-time priority it lacks, swap or a busy disk"),
     "clock_step": ("clock stepped", "stop what sets the monotonic clock; suspend and resume do it too"),
     "operator_link": ("operator link was lost", "check the operator's connection; hold the deadman switch"),
+    "guardian": ("guardian process died, stood still or has stopped the robot", "see what it said, and its load"),
     "emergency_stop": ("emergency stop was pressed, or its input cannot be read", "release it when it is safe"),
     "recorder": ("recorder cannot write", "free disk space; check the folder's rights"),
     "hashes": ("files changed since arming", "arm again; every level above must be passed again"),

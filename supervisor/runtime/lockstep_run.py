@@ -155,6 +155,6 @@ def fill_inputs(control: ControlCore) -> None:
     inputs = control.inputs
     inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = 0.0
     inputs.emergency_stop = False
-    inputs.operator_link_age_s = 0.0
+    inputs.operator_link_age_s = inputs.guardian_age_s = 0.0
     # The run works on what it has read; files that change meanwhile do not reach it.
     inputs.hashes_match = True

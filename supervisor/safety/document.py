@@ -31,11 +31,16 @@ of a hardware emergency stop (IEC 60204-1 category 0 or 1) that must exist and m
 | a sensor, a motor, a bus, the policy, the mission | the guards below, in the same control cycle |
 | a guard function raises or returns nonsense | its value is ERROR, which is never OK |
 | the safety core itself raises | the profile's level for the unknown, computed without what failed |
-| the control process stops or dies | the motors' own command timeout, set and read back at inventory: they go limp |
+| the control process hangs, stops, lies or dies | the guardian, a process of its own: DAMP, then CUT, see below |
+| the guardian dies | the guard `guardian`: the control process brings the robot to rest |
+| both die | the motors' own command timeout, set and read back at inventory: they go limp |
 | the computer loses power | the same |
 | all of the above | the hardware emergency stop |
 
-The independent guardian process is not part of this version.
+The guardian hears of every cycle which guards were evaluated and which are tripped, in which order cycles come, and the
+level and the state of arming. It kills a process that is silent for longer than the robot file allows, or that says
+what no sound one would, and sends the bytes that stop the motors on handles of its own: [docs/guardian.md](docs/guardian.md).
+It is there in runs in real time; in lockstep nothing can hang that would not hang it as well.
 
 A restart is not a reset. The latch, the counted trips and the arming state are in a small file of each robot. That the
 robot is being switched on is on the disk before the first motor is, and only a robot that is off again in order takes

@@ -61,6 +61,7 @@ def make_inputs(now_s: float = START_S) -> GuardInputs:
 def make_healthy(inputs: GuardInputs) -> None:
     inputs.inventory = tuple(DeviceReport(name, "can0", True, (), {}) for name in ROBOT.order)
     inputs.loop_lag_mean_s = inputs.loop_lag_worst_s = inputs.operator_link_age_s = inputs.bus_loss = 0.0
+    inputs.guardian_age_s = 0.0
     inputs.recorder_ok = inputs.hashes_match = True
     inputs.emergency_stop = False
 

@@ -185,6 +185,7 @@ CASES: dict[str, GuardCase] = {
     "mission_timeout": GuardCase(_timeout("mission_elapsed_s", "mission_limit_s")),
     "clock_step": GuardCase(_field("clock_step_s", -1.0)),
     "operator_link": GuardCase(_field("operator_link_age_s")),
+    "guardian": GuardCase(_field("guardian_age_s")),
     "bus_off": GuardCase(_count("bus_off"), is_number=False),
     "bus_loss": GuardCase(_field("bus_loss")),
     "bus_errors": GuardCase(_count("bus_errors"), is_number=False),

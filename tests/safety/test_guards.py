@@ -162,6 +162,7 @@ def test_inputs_that_nobody_wrote_pass_none_of_the_guards_that_need_them() -> No
         "imu_age",
         "loop_lag_mean",
         "operator_link",
+        "guardian",
         "bus_loss",
         "recorder",
     ):

@@ -72,7 +72,8 @@ def fresh_inputs(bench: Bench) -> GuardInputs:
     inputs = bench.inputs
     healthy = Bench().inputs
     for name in ("emergency_stop", "recorder_ok", "hashes_match", "loop_lag_mean_s", "loop_lag_worst_s", "bus_loss",
-                 "bus_off", "bus_errors", "foreign_commands", "operator_link_age_s", "clock_step_s"):  # fmt: skip
+                 "bus_off", "bus_errors", "foreign_commands", "operator_link_age_s", "guardian_age_s",
+                 "clock_step_s"):  # fmt: skip
         setattr(inputs, name, getattr(healthy, name))
     return inputs
 

@@ -43,6 +43,7 @@ QUESTIONS: Final = {
     "mission_timeout": "IsMissionInTime",
     "clock_step": "IsClockSteady",
     "operator_link": "IsOperatorThere",
+    "guardian": "IsGuardianThere",
     "bus_off": "AreBusesOn",
     "bus_loss": "AreRepliesComing",
     "bus_errors": "AreBusesClean",

@@ -162,6 +162,13 @@ GUARDS: Mapping[str, GuardKind] = {
         timing.clock_step, "s", "s", "SAF-030", "Step of the wall clock against the monotonic clock."
     ),
     "operator_link": GuardKind(system.operator_link, "s", "s", "SAF-031", "Age of the operator's newest sign of life."),
+    "guardian": GuardKind(
+        system.guardian,
+        "s",
+        "s",
+        "SAF-039",
+        "Age of the guardian's newest echo; infinite where the guardian has stopped the robot.",
+    ),
     "bus_off": GuardKind(buses.bus_off, "buses", "buses", "SAF-032", "Buses that take no frames."),
     "bus_loss": GuardKind(
         buses.bus_loss, "fraction", "fraction", "SAF-033", "Share of replies missing on the worst bus over the window."

@@ -11,6 +11,11 @@ def operator_link(inputs: GuardInputs) -> Sample:
     return inputs.operator_link_age_s, 1.0, -1
 
 
+def guardian(inputs: GuardInputs) -> Sample:
+    """Age of the guardian's newest echo, s."""
+    return inputs.guardian_age_s, 1.0, -1
+
+
 def emergency_stop(inputs: GuardInputs) -> Sample:
     """1 while the emergency-stop input is pressed, or cannot be read."""
     return 0.0 if inputs.emergency_stop is False else 1.0, 1.0, -1
