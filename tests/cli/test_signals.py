@@ -16,6 +16,7 @@ import pytest
 
 from supervisor.evidence.events import EventKind, read_events
 from supervisor.evidence.record_reader import read_record
+from tests.runtime.processes.patient import patient_robot
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 120.0
@@ -28,11 +29,19 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lines: list[str] = []
-        arguments = [sys.executable, "-m", "supervisor.cli", "run", "pup", "--policy", "pup_walk", "--sim"]
+        place = folder.parent / "runtime"
+        place.mkdir(mode=0o700, exist_ok=True)
+        robot = str(patient_robot(folder.parent))
+        arguments = [sys.executable, "-m", "supervisor.cli", "run", robot, "--policy", "pup_walk", "--sim"]
         self.process = subprocess.Popen(
             [*arguments, "--runs", str(folder)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "XDG_RUNTIME_DIR": str(place),
+                "XDG_STATE_HOME": str(folder.parent / "state"),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import shutil
 import stat
 from pathlib import Path
 from secrets import token_hex
@@ -30,12 +31,11 @@ def create_folder() -> Path:
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a run's segments. Those who have them mapped keep them until they end. Never raises."""
-    with contextlib.suppress(OSError):
-        for file in path.iterdir():
-            with contextlib.suppress(OSError):
-                file.unlink()
-        path.rmdir()
+    """Remove a run's folder with everything in it. Those who have segments mapped keep them until they end.
+
+    Never raises: what cannot be removed is memory of ours that the next start of the machine frees.
+    """
+    shutil.rmtree(path, ignore_errors=True)
 
 
 class Segment:

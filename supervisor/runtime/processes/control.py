@@ -20,6 +20,7 @@ from drivers.robot_io import RobotIO
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.runtime.control import ControlCore
+from supervisor.runtime.guarding import Heart
 from supervisor.runtime.inputs.emergency_stop import open_emergency_stop
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
@@ -46,11 +47,13 @@ class ControlSetup:
 
     Attributes:
         shared: What every process needs.
-        guardian: Descriptor of the socket to the guardian, None without one.
+        guardian: Descriptor of the socket to the guardian, inherited.
+        key: Of the tokens that the guardian expects.
     """
 
     shared: Shared
-    guardian: int | None = None
+    guardian: int
+    key: bytes
 
 
 class Watchdog(Protocol):
@@ -60,12 +63,13 @@ class Watchdog(Protocol):
         """One sign of life. Never raises, never waits."""
         ...
 
+    def listen(self, now_s: float) -> None:
+        """Take what it has said. Never raises, never waits."""
+        ...
 
-class NoWatchdog:
-    """Nobody is told."""
-
-    def beat(self, snapshot: Snapshot, now_s: float) -> None:
-        """Nothing."""
+    def silence_s(self, now_s: float) -> float:
+        """How long it was not heard; infinite before it was, and where it has stopped the robot."""
+        ...
 
 
 class ControlLoop:
@@ -110,6 +114,7 @@ class ControlLoop:
     def run(self) -> None:
         """Until the end."""
         core, pacer, beat, collect = self._core, self._pacer, self._watchdog.beat, self._link.collect
+        listen, silence_s = self._watchdog.listen, self._watchdog.silence_s
         inputs, cycle, clock_s = core.inputs, 0, time.monotonic
         while True:
             pacer.wait()
@@ -119,6 +124,8 @@ class ControlLoop:
             inputs.loop_lag_mean_s, inputs.loop_lag_worst_s = pacer.lag_mean_s, pacer.lag_worst_s
             if cycle % LOOK_CYCLES == 0:
                 self._look(now_s)
+                listen(now_s)
+            inputs.guardian_age_s = silence_s(now_s)
             if self._obeyed < self._signals:
                 self._obeyed += 1
                 self._link.press(OperatorAction.STOP if self._obeyed == 1 else OperatorAction.CUT)
@@ -166,7 +173,7 @@ class ControlLoop:
         )
 
 
-def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, estimator: Estimator | None) -> None:
+def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | None) -> None:
     """Control a robot until it is over. Says "ready" on standard output once the first cycle is due.
 
     Raises:
@@ -182,15 +189,18 @@ def run_control(setup: ControlSetup, watchdog: Watchdog, buses: BusFactory, esti
                 robot, shared.safety, port, link, RingRecorder(memory), latch=_shared_latch(shared, memory)
             )
             stop = open_emergency_stop(robot, port)
+            heart = Heart(setup.guardian, setup.key, len(shared.safety.guards), port.line_descriptors())
             effects = take_all(robot.realtime)
-            loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), watchdog)
+            loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), heart)
             core.emergency_stop = stop
             signal.signal(signal.SIGTERM, loop.on_signal)
             signal.signal(signal.SIGINT, loop.on_signal)
             say_ready([*core.notes, *map(str, effects)])
             try:
                 loop.run()
+                heart.farewell()
             except BaseException:
+                # No farewell: the guardian makes sure of it.
                 core.cut(time.monotonic())
                 raise
             finally:
@@ -212,7 +222,7 @@ def main() -> int:
     setup: ControlSetup = receive(sys.stdin.buffer)
     plant = setup.shared.plant
     estimator = None if plant is None else PlantMemory(plant, create=False)
-    return guarded(lambda: run_control(setup, NoWatchdog(), HardwareBuses(), estimator))
+    return guarded(lambda: run_control(setup, HardwareBuses(), estimator))
 
 
 if __name__ == "__main__":

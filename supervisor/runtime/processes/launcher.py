@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
+from supervisor.runtime.guarding import guardian_setup, guardian_socket
 from supervisor.runtime.inputs.operator_inputs import open_operator_inputs, press_note, press_text
 from supervisor.runtime.inputs.pressing import Press
 from supervisor.runtime.interrupts import Interrupts
@@ -34,6 +36,11 @@ READY_S: Final = 30.0
 END_S: Final = 10.0
 """How long a process may take to end, before it is killed."""
 
+GUARDIAN: Final = "supervisor.guardian.process"
+
+GUARDIAN_S: Final = 15.0
+"""A guardian that has stopped the motors goes on telling them for a while after it was told to end."""
+
 OFF_S: Final = 20.0
 """How long the motors are given to be off once everything was told to end."""
 
@@ -48,6 +55,7 @@ class Ended:
     Attributes:
         control, mission: What each left; as if it had never run where it left nothing.
         last: The last snapshot.
+        has_moved: Whether the robot ever followed a proposal.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke, "" when nothing did.
         refusal: Why nothing could begin, "" when it could.
@@ -57,6 +65,7 @@ class Ended:
     control: ControlPart = field(default_factory=ControlPart)
     mission: MissionPart = field(default_factory=MissionPart)
     last: Snapshot | None = None
+    has_moved: bool = False
     was_interrupted: bool = False
     failure: str = ""
     refusal: str = ""
@@ -73,6 +82,7 @@ class Launcher:
         interrupts: Ctrl-C and SIGTERM.
         mission_limit_s: The mission's own limit.
         others: Processes that run already, and are watched too.
+        state: Folder that outlives the run, where the guardian keeps its latch.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Launcher:
         interrupts: Interrupts,
         mission_limit_s: float,
         others: Mapping[str, Child],
+        state: Path,
     ) -> None:
         self._shared, self._mission_setup = shared, mission
         self._progress, self._interrupts = progress, interrupts
@@ -98,6 +109,7 @@ class Launcher:
             on_done=self._on_press,
         )
         self._others = others
+        self._state = state
         self._children: dict[str, Child] = {}
         self._lost: dict[str, int] = {}
         self._asked_to_end = 0
@@ -125,21 +137,32 @@ class Launcher:
         self._sign(0)
         for line in self._inputs.legend():
             self._progress.message(time.monotonic(), line)
-        for name, setup in (
-            ("recorder", RecorderSetup(shared)),
-            ("control", ControlSetup(shared)),
-            ("mission", self._mission_setup),
-        ):
-            self._children[name] = Child(name, module + name, setup, on_message=self._on_message)
+        ours, theirs = guardian_socket()
+        with ours, theirs:
+            guardian = guardian_setup(
+                shared.robot, shared.safety, descriptor=theirs.fileno(), run=shared.run, state=self._state
+            )
+            control = ControlSetup(shared, ours.fileno(), guardian.key)
+            self._begin("recorder", module + "recorder", RecorderSetup(shared))
+            self._begin("guardian", GUARDIAN, guardian, (theirs.fileno(),))
+            self._children["guardian"].wait_ready(READY_S, lambda: self._sign(0))
+            self._begin("control", module + "control", control, (ours.fileno(),))
+        self._begin("mission", module + "mission", self._mission_setup)
         for name, child in self._children.items():
             child.wait_ready(READY_S, lambda: self._sign(0))
             for line in child.lines:
                 self._note(f"{name}: {line}")
 
+    def _begin(self, name: str, module: str, setup: object, inherited: Sequence[int] = ()) -> None:
+        self._children[name] = Child(name, module, setup, inherited=inherited, on_message=self._on_message)
+
     def _on_message(self, message: Mapping[str, Any]) -> None:
         """What a process wants a person to see."""
         if "message" in message:
             self._progress.message(float(message["time_s"]), str(message["message"]))
+        elif "guardian" in message:
+            self._note(f"guardian: {message['guardian']}")
+            self._progress.message(time.monotonic(), f"guardian: {message['guardian']}")
 
     def _watch(self, ended: Ended) -> None:
         pacer = Pacer(PERIOD_S)
@@ -148,6 +171,8 @@ class Launcher:
             now_s = pacer.wait()
             snapshot = self._reader.newest()
             ended.last = snapshot or ended.last
+            # The mission process may be stopped: it is not the one to ask.
+            ended.has_moved |= snapshot is not None and snapshot.arming is ArmingState.RUNNING
             self._listen(snapshot, now_s)
             self._obey_interrupts(ended, snapshot, now_s)
             self._look_after_children(ended, now_s)
@@ -240,6 +265,8 @@ class Launcher:
         control = self._finish("control", OFF_S)
         ended.control = control if isinstance(control, ControlPart) else ended.control
         ended.last = self._reader.newest() or ended.last
+        ended.mission = replace(ended.mission, has_moved=ended.mission.has_moved or ended.has_moved)
+        self._finish("guardian", GUARDIAN_S)
         self._finish("recorder", END_S)
         ended.now_s = time.monotonic()
         self._memory.close()
@@ -263,7 +290,7 @@ class Launcher:
 
 
 _CONSEQUENCE: Final[Mapping[str, str]] = {
-    "control": "its motors stop by their own timeout; find out why before you start again",
+    "control": "the guardian stops the motors, and their own timeout does; find out why before you start again",
     "mission": "the robot comes to rest by itself; start the run again",
     "recorder": "the robot comes to rest by itself, because nothing it does would be on record",
     "guardian": "the robot comes to rest by itself, because nobody would stop it if control died",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from drivers.null_buses import NullBuses
 from drivers.plant_memory import PlantMemory
@@ -24,7 +24,7 @@ from supervisor.runtime.inherited import InheritedStop
 from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.preparation import Prepared, prepare
-from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
 from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
 from supervisor.runtime.shared.desk import SharedOperator
@@ -100,6 +100,7 @@ class MissionLoop:
         self._ticks = DurationHistogram()
         self._stage = ""
         self._has_moved = False
+        self._told_faults = self._told_reports = 0
         self._last: Snapshot | None = None
         self.is_told_to_end = False
 
@@ -110,8 +111,10 @@ class MissionLoop:
         return SharedOperator(self._memory), _nothing
 
     def _note_answer(self, prompt: Prompt, now_s: float) -> None:
-        data = {"press": prompt.action.value}
-        self._memory.mission_notes.post(Note(EventKind.OPERATOR.value, now_s, f"operator: {prompt.text}", data))
+        self._note(EventKind.OPERATOR, now_s, f"operator: {prompt.text}", {"press": prompt.action.value})
+
+    def _note(self, kind: EventKind, now_s: float, text: str, data: Mapping[str, Any] | None = None) -> None:
+        self._memory.mission_notes.post(Note(kind.value, now_s, text, data or {}))
 
     def on_signal(self, number: int, frame: object) -> None:
         """End after this tick."""
@@ -120,10 +123,11 @@ class MissionLoop:
 
     def run(self) -> None:
         """Until the mission is over, or until told to end."""
-        while self._link.snapshot() is None and not self.is_told_to_end:
+        orphanage = Orphanage(self._memory.control)
+        while self._link.snapshot() is None and not (self.is_told_to_end or orphanage.is_alone):
             time.sleep(_FIRST_SNAPSHOT_S)
         pacer = Pacer(self._setup.tick_s)
-        while not self.is_told_to_end:
+        while not (self.is_told_to_end or orphanage.is_alone):
             self._tick(pacer.wait())
 
     def _tick(self, now_s: float) -> None:
@@ -140,6 +144,7 @@ class MissionLoop:
         started_s = time.perf_counter()
         output = self._core.tick(now_s)
         self._ticks.add(time.perf_counter() - started_s)
+        self._tell(now_s)
         if output is not None and output.stage != self._stage:
             self._stage = output.stage
             if self._plant is not None:
@@ -147,6 +152,16 @@ class MissionLoop:
         is_off = snapshot.is_at_rest or (snapshot.arming is ArmingState.DISARMED and snapshot.stop is None)
         is_finished = self._context.is_finished and is_off
         self._memory.mission.write(Health(now_s, not self._core.failure, FINISHED if is_finished else 0))
+
+    def _tell(self, now_s: float) -> None:
+        """What the tree has against itself or a stage, for the record."""
+        context = self._context
+        for fault in context.faults[self._told_faults :]:
+            self._note(EventKind.NOTE, now_s, f"leaf {fault.leaf}: {fault.kind}: {fault.text}")
+        for report in context.reports[self._told_reports :]:
+            if report.outcome != "passed" and report.notes:
+                self._note(EventKind.NOTE, now_s, f"stage {report.name} {report.outcome}: {'; '.join(report.notes)}")
+        self._told_faults, self._told_reports = len(context.faults), len(context.reports)
 
     def part(self) -> MissionPart:
         """What is left of it."""

@@ -14,11 +14,12 @@ from typing import Final
 
 from supervisor.core.exchange import Snapshot
 from supervisor.core.shared.ring import RingReader
+from supervisor.core.shared.segment import remove_folder
 from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.record import RowFile
 from supervisor.evidence.run_folder import CYCLES, EVENTS
 from supervisor.runtime.journal import Journal
-from supervisor.runtime.processes.setup import Shared, guarded, receive, say, say_ready
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, receive, say, say_ready
 from supervisor.runtime.realtime.scheduling import take_share
 from supervisor.runtime.shared.latch import LatchKeeper
 from supervisor.runtime.shared.links import SnapshotReader
@@ -117,7 +118,8 @@ class Recorder:
 
     def run(self) -> None:
         """Until it is told to end, and everything is written."""
-        while not self.is_ended:
+        orphanage = Orphanage(self._memory.control, self._clock_s)
+        while not (self.is_ended or orphanage.is_alone):
             if self.step() < MOST_ROWS:
                 time.sleep(PERIOD_S)
         while self.step() == MOST_ROWS:
@@ -127,6 +129,8 @@ class Recorder:
         self._file.close()
         if self._rows.lost:
             self._log.append(EventKind.NOTE, self._clock_s(), f"{self._rows.lost} cycles are not in the record")
+        if not self.is_ended:
+            self._log.append(EventKind.NOTE, self._clock_s(), "the run was left alone: whoever started it has died")
         self._log.close()
 
 
@@ -143,6 +147,8 @@ def run_recorder(setup: RecorderSetup) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
         recorder.run()
+    if not recorder.is_ended:
+        remove_folder(shared.memory)  # Nobody else is left to do it.
 
 
 def main() -> int:

@@ -87,6 +87,10 @@ def _run(
             fifo_priority=max(robot.realtime.fifo_priority - BELOW_CONTROL, 0),
         ),
     )
+    latch = latch_path(options, robot.name)
+    # Where nothing outlives the run, the guardian's latch does not either.
+    state = folder.path if latch is None else latch.parent
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         plant.wait_ready(READY_S)
         shared = Shared(
@@ -96,7 +100,7 @@ def _run(
             memory,
             folder.path,
             memory / "plant",
-            latch_path(options, robot.name),
+            latch,
         )
         mission = MissionSetup(
             shared,
@@ -106,7 +110,9 @@ def _run(
             tick_cycles * robot.control_period_s,
             has_stand_in=True,
         )
-        launcher = Launcher(shared, mission, progress, interrupts, prepared.mission.timeout_s, others={"plant": plant})
+        launcher = Launcher(
+            shared, mission, progress, interrupts, prepared.mission.timeout_s, others={"plant": plant}, state=state
+        )
         return launcher.run()
     finally:
         plant.end()

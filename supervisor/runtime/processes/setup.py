@@ -21,9 +21,14 @@ from typing import Any, BinaryIO, Final, cast
 from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
+from supervisor.runtime.shared.memory import HealthSlot
 
 POLL_S: Final = 0.02
 """How often somebody who waits for a process does something else."""
+
+
+ALONE_S: Final = 2.0
+"""A control loop that was silent for so long has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,35 @@ def receive(stream: BinaryIO) -> Any:
     """
     os.set_blocking(sys.stdout.fileno(), False)
     return pickle.loads(stream.read())  # noqa: S301 (from the process that started this one)
+
+
+class Orphanage:
+    """Whether a process is left alone: who started it has died, and the control loop runs no more.
+
+    Args:
+        control: How the control process is.
+        clock_s: Monotonic.
+        parent: Number of the process that started this one.
+    """
+
+    def __init__(
+        self,
+        control: HealthSlot,
+        clock_s: Callable[[], float] = time.monotonic,
+        parent: Callable[[], int] = os.getppid,
+    ) -> None:
+        self._control, self._clock_s, self._parent = control, clock_s, parent
+        self._starter = parent()
+        self._began_s = clock_s()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody is left. While control brings the robot to rest, it has this process still."""
+        if self._parent() == self._starter:
+            return False
+        health = self._control.read()
+        last_s = self._began_s if health is None else health.stamp_s
+        return self._clock_s() - last_s > ALONE_S
 
 
 def say(content: Mapping[str, Any]) -> None:
