@@ -29,11 +29,19 @@ _WORDS = {
     "error": "ended by an internal error, after a safe stop",
 }
 
+_WOULD = {
+    "completed": "nothing was commanded; no guard would have stopped it",
+    "refused": "nothing was commanded; it would have been refused before motion",
+    "guard_stop": "nothing was commanded; a guard would have stopped it",
+}
+
 
 def outcome(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[RenderableType]:
     """How the run ended, and why, in one paragraph."""
     result = str(summary["outcome"])
     words = _WORDS.get(result, clean(result))
+    if summary["mode"] == "dry_run":
+        words = _WOULD.get(result, words)
     yield Text(f"{words} (exit code {summary['exit_code']})", style=_STYLE.get(result, "bold red"))
     yield Text(
         f"robot {clean(summary['robot'])}, policy {clean(summary['policy'])}, mission {clean(summary['mission'])}, "

@@ -143,6 +143,7 @@ def test_the_report_of_a_dry_run_tells_it_and_no_other_report_does(run: RunFolde
     run.cycles.unlink()
     record_of(run.cycles, [RUN] * 5 + [STOP] * 2 + [RUN] * 5, tilted=[5])
     said = " ".join(report_text(run.path).split())
+    assert "nothing was commanded; a guard would have stopped it (exit code 20)" in said
     assert "Nothing was commanded; what would have been done" in said
     assert "stopped by guards: 1 times, 180000 an hour" in said
     assert "VIOLATED" in said
