@@ -18,6 +18,7 @@ from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.preparation import Prepared, prepare, signature_path
 from supervisor.runtime.progress import Progress
+from supervisor.runtime.shared.desk import SharedOperator
 
 MISSION_HZ = 50.0
 """The tree is ticked at least this often; a faster policy makes it faster."""
@@ -43,12 +44,10 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
 
 
 def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> RunResult:
-    if options.mode != "sim":
-        reason = (
-            f"--{options.mode.replace('_', '-')} needs an operator at hand and a guardian, which this version does not "
-            "have yet: it runs the simulated robot only (see LIMITATIONS.md)"
+    if options.mode == "dry_run":
+        raise RefusedError(
+            ["--dry-run is not there yet; --shadow --sim --fast shows what it would do (LIMITATIONS.md)"]
         )
-        raise RefusedError([reason])
     if options.shadow and not options.fast:
         raise RefusedError(["--shadow with --sim drives and judges in one thread: add --fast"])
     if options.shadow:
@@ -143,7 +142,7 @@ def _log_start(log: EventLog, options: RunOptions, prepared: Prepared, folder: R
         {
             "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
             "mode": options.mode,
-            "operator": AutoOperator.kind,
+            "operator": SharedOperator.kind if options.mode == "live" else AutoOperator.kind,
             "seed": options.seed,
             "hashes": dict(folder.hashes),
         },

@@ -22,6 +22,9 @@ from supervisor.runtime.served_robot import served_config
 from supervisor.runtime.state_folder import latch_path
 from trees.values import MissionResult
 
+PLANT: Final = "plant"
+"""Folder of the simulated robot, in that of the run's memory."""
+
 BELOW_CONTROL: Final = 10
 """How far the plant's priority is below that of control: the physics of a real robot does not wait for a processor."""
 
@@ -74,46 +77,56 @@ def _run(
     interrupts: Interrupts,
     memory: Path,
 ) -> Ended:
-    robot, safety = prepared.robot.config, prepared.robot.safety
-    plant = Child(
-        "plant",
-        "supervisor.runtime.processes.plant",
-        PlantSetup(
-            prepared.robot,
-            memory / "plant",
-            options.seed,
-            prepared.faults,
-            options.variation,
-            fifo_priority=max(robot.realtime.fifo_priority - BELOW_CONTROL, 0),
-        ),
-    )
+    robot = prepared.robot.config
     latch = latch_path(options, robot.name)
     # Where nothing outlives the run, the guardian's latch does not either.
     state = folder.path if latch is None else latch.parent
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shared = Shared(robot, prepared.robot.safety, memory, folder.path, None, latch)
+    mission = MissionSetup(
+        shared,
+        options.robot,
+        options.policy,
+        options.mission,
+        tick_cycles * robot.control_period_s,
+        has_stand_in=options.mode == "sim",
+    )
+    others: dict[str, Child] = {}
+    try:
+        if options.mode == "sim":
+            others["plant"] = _start_plant(options, prepared, memory / PLANT)
+            # Its stop input is a real one, and must not stop, or be waited for by, a simulated robot.
+            served = replace(served_config(robot, memory / PLANT), emergency_stop=None)
+            shared = replace(shared, robot=served, plant=memory / PLANT)
+            mission = replace(mission, shared=shared)
+        limit_s = prepared.mission.timeout_s
+        return Launcher(shared, mission, progress, interrupts, limit_s, others=others, state=state).run()
+    finally:
+        for child in others.values():
+            child.end()
+            child.wait(READY_S)
+
+
+def _start_plant(options: RunOptions, prepared: Prepared, folder: Path) -> Child:
+    """Start the simulated robot, and wait until it can be reached.
+
+    Raises:
+        RefusedError: It cannot be simulated.
+    """
+    priority = prepared.robot.config.realtime.fifo_priority
+    setup = PlantSetup(
+        prepared.robot,
+        folder,
+        options.seed,
+        prepared.faults,
+        options.variation,
+        fifo_priority=max(priority - BELOW_CONTROL, 0),
+    )
+    plant = Child("plant", "supervisor.runtime.processes.plant", setup)
     try:
         plant.wait_ready(READY_S)
-        shared = Shared(
-            # Its stop input is a real one, and must not stop, or be waited for by, a simulated robot.
-            replace(served_config(robot, memory / "plant"), emergency_stop=None),
-            safety,
-            memory,
-            folder.path,
-            memory / "plant",
-            latch,
-        )
-        mission = MissionSetup(
-            shared,
-            options.robot,
-            options.policy,
-            options.mission,
-            tick_cycles * robot.control_period_s,
-            has_stand_in=True,
-        )
-        launcher = Launcher(
-            shared, mission, progress, interrupts, prepared.mission.timeout_s, others={"plant": plant}, state=state
-        )
-        return launcher.run()
-    finally:
+    except BaseException:
         plant.end()
         plant.wait(READY_S)
+        raise
+    return plant
