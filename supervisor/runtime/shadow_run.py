@@ -11,6 +11,7 @@ from drivers.sim.world import SimulatedWorld
 from supervisor.core.clock import VirtualClock
 from supervisor.core.exchange import Snapshot, Stop
 from supervisor.core.levels import ArmingState, Level, OperatorAction, Support
+from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventLog
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.row import RecordLayout
@@ -192,11 +193,13 @@ def run_shadow(
     if last is not None:
         # The summary's stop is the first that would have been, wherever the shadow is now.
         last = replace(last, stop=run.first_stop)
+    # The signature predicts the answers to our own moves, which nobody made.
+    unsigned = replace(prepared, signature=None)
     part = mission_part(
         shadow.context,
-        shadow.judge,
+        StageJudge(config, prepared.policy.command_names, None, prepared.policy.tracked_ratio),
         run.witness,
-        prepared,
+        unsigned,
         last,
         shadow_port.fault_name,
         shadow.root,

@@ -97,6 +97,8 @@ def test_every_stop_that_would_have_been_is_told_and_the_judging_goes_on(watched
     assert found["trips"][0]["guard"] == "joint_velocity"
     assert found["nuisance_stops_per_hour"] == pytest.approx(2.0 / (found["powered_s"] / 3600.0))
     assert watched.said == [[], [], [], [], b""]
+    # What a signature predicts are the answers to our own moves.
+    assert not any("signature_distance" in cause["evidence"] for cause in result.summary["diagnosis"])
     # Another mission climbs from the beginning.
     assert [stage["name"] for stage in result.summary["stages"]].count("preflight") == 2
 
