@@ -1,19 +1,19 @@
 """What crosses the socket between the control process and the guardian: three messages one way, one the other.
 
-Each ends in a token, a keyed hash of all before it. The key is drawn at random for each run. The token is there for
-faults, and not against enemies: memory that was overwritten, a message of another run, a program that sends beats
-without having judged.
+Each ends in a token, a checksum of all before it that begins with a secret drawn at random for each run. The token is
+there for faults, and not against enemies: memory that was overwritten, a message of another run, a program that sends
+beats without having judged. A keyed hash would cost the control loop two to four microseconds more in each cycle.
 """
 
 from __future__ import annotations
 
-import hashlib
 import struct
+import zlib
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 KEY_BYTES: Final = 16
-TOKEN_BYTES: Final = 8
+TOKEN: Final = struct.Struct("<I")
 
 BODY: Final = struct.Struct("<BBBBxxxxQQQd")
 """Kind, level, arming and whether at rest; sequence; guards evaluated, guards tripped; stamp."""
@@ -25,8 +25,8 @@ SEQUENCE_AT: Final = 8
 ECHO_BODY: Final = struct.Struct("<BBBBxxxxQ")
 """Kind, phase, fault, whether latched; the sequence heard last."""
 
-BEAT_BYTES: Final = BODY.size + TOKEN_BYTES
-ECHO_BYTES: Final = ECHO_BODY.size + TOKEN_BYTES
+BEAT_BYTES: Final = BODY.size + TOKEN.size
+ECHO_BYTES: Final = ECHO_BODY.size + TOKEN.size
 
 LONGEST: Final = 4096
 MOST_DESCRIPTORS: Final = 64
@@ -95,24 +95,21 @@ class Tokens:
         key: `KEY_BYTES` bytes that both sides know.
 
     Attributes:
-        begun: A token begun, to be copied, continued with a body, and ended.
+        seed: What a token's checksum begins with, instead of 0.
     """
 
-    __slots__ = ("begun",)
+    __slots__ = ("seed",)
 
     def __init__(self, key: bytes) -> None:
-        # Begun once and copied for each message: half the time of beginning anew.
-        self.begun = hashlib.blake2s(key=key, digest_size=TOKEN_BYTES)
+        self.seed = zlib.crc32(key)
 
     def of(self, body: bytes | memoryview) -> bytes:
         """The token of a body."""
-        token = self.begun.copy()
-        token.update(body)
-        return token.digest()
+        return TOKEN.pack(zlib.crc32(body, self.seed))
 
     def body(self, raw: bytes) -> bytes | None:
         """What a message says, None where its token does not belong to it."""
-        body, token = raw[:-TOKEN_BYTES], raw[-TOKEN_BYTES:]
+        body, token = raw[: -TOKEN.size], raw[-TOKEN.size :]
         return body if token == self.of(body) else None
 
 

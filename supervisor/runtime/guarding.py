@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 from drivers.stop_frames import stop_frames
 from supervisor.core.exchange import Snapshot
@@ -23,6 +24,7 @@ from supervisor.guardian.messages import (
     MOST_GUARDS,
     SEQUENCE,
     SEQUENCE_AT,
+    TOKEN,
     Kind,
     Tokens,
     hello_body,
@@ -110,12 +112,13 @@ class Heart:
         "_all_ok",
         "_arming",
         "_arming_code",
-        "_begun",
         "_body",
         "_buffer",
         "_echo_s",
         "_is_stopped",
         "_pack",
+        "_put_token",
+        "_seed",
         "_send",
         "_sequence",
         "_socket",
@@ -130,10 +133,10 @@ class Heart:
         self._socket.setblocking(False)
         self._send = self._socket.send
         self._tokens = Tokens(key)
-        self._begun = self._tokens.begun
+        self._seed = self._tokens.seed
         self._buffer = bytearray(BEAT_BYTES)
         self._body = memoryview(self._buffer)[: BODY.size]
-        self._pack = BODY.pack_into
+        self._pack, self._put_token = BODY.pack_into, TOKEN.pack_into
         self._sequence = 0
         self._all_ok = [GuardValue.OK] * guards
         self._all = (1 << guards) - 1
@@ -168,9 +171,7 @@ class Heart:
             self._pack(
                 buffer, 0, 1, snapshot.level, self._arming_code, snapshot.is_at_rest, number, evaluated, tripped, now_s
             )
-            token = self._begun.copy()
-            token.update(self._body)
-            buffer[BODY.size :] = token.digest()
+            self._put_token(buffer, BODY.size, crc32(self._body, self._seed))
             self._send(buffer)
             self._sequence = number
         except BlockingIOError:
