@@ -1,7 +1,7 @@
 # Everything by one word. Needs git, make and Python 3.11 or newer with venv; the rest comes from PyPI into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-mujoco test-socketcan check format bench fuzz signature drawings clean
+.PHONY: help demo test test-all coverage test-mujoco test-socketcan check format bench fuzz signature drawings clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -23,6 +23,9 @@ test: $(VENV)/.installed-dev  ## Run the tests, without the slow ones.
 
 test-all: $(VENV)/.installed-dev  ## Run all tests, the slow ones too.
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+coverage: $(VENV)/.installed-dev  ## Cover the safety core and the guardian whole, line and branch; less than that fails.
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS) tests/safety tests/guardian --cov
 
 check: $(VENV)/.installed-dev  ## Lint, formatting, types, and who imports whom.
 	$(BIN)/python -m ruff check .
@@ -64,7 +67,7 @@ test-socketcan: $(VENV)/.installed-dev  ## Run the SocketCAN tests, in a small v
 	  --color=no tests/drivers/can/test_socketcan_vm.py
 
 clean:  ## Remove everything that was made here, except run folders.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps change when what is installed has to change.
