@@ -246,7 +246,9 @@ class Duty:
                 handle.send(turn)
         if is_first:
             self._reaction_s = self._clock_s() - now_s
-            self._keeper.post(Left.STOPPED, self.watch.fault)
+            if self.watch.standing.may_be_on:
+                # A robot that was off is found off: the next run begins as ever, and what it found latched still is.
+                self._keeper.post(Left.STOPPED, self.watch.fault)
             self._tell(self.report())
 
     def _kill(self) -> None:

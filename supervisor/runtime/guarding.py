@@ -34,7 +34,8 @@ from supervisor.guardian.messages import (
 from supervisor.guardian.setup import GuardianSetup
 from supervisor.guardian.watch import Phase
 
-LATCH_FILE: Final = "guardian.latch"
+LATCH_FILE: Final = "{}.guardian"
+"""Name of the file in which a robot's guardian keeps its latch, from the robot's."""
 
 FAREWELL_S: Final = 0.1
 """How long a farewell waits for room in the socket."""
@@ -85,7 +86,7 @@ def guardian_setup(
         guard_levels=levels,
         damp_s=safety.profile.damp_duration_s,
         stops=stop_frames(robot, safety),
-        latches=(str(state / LATCH_FILE), str(run / LATCH_FILE)),
+        latches=tuple(str(folder / LATCH_FILE.format(robot.name)) for folder in dict.fromkeys((state, run))),
         # Above the control loop: it has microseconds to do, and they must not wait for what it watches.
         priority=realtime.fifo_priority + 1 if realtime.fifo_priority else 0,
         locks_memory=realtime.lock_memory,

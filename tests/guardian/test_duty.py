@@ -338,6 +338,14 @@ def test_a_process_that_is_gone_already_is_not_killed_twice(bench: Bench) -> Non
     assert bench.duty.watch.fault is Fault.TOKEN
 
 
+def test_a_fault_while_the_motors_were_off_latches_nothing_for_the_next_run(bench: Bench) -> None:
+    bench.start(DISARMED)
+    bench.control.close()
+    bench.duty.step()
+    assert bench.leg.turns == [(b"cut",)]
+    assert bench.left().left is Left.CLEAR
+
+
 # Lines
 
 

@@ -26,7 +26,7 @@ from supervisor.guardian.messages import (
     sealed,
 )
 from supervisor.guardian.watch import Phase
-from supervisor.runtime.guarding import LATCH_FILE, Heart, bitmaps, board_order, guardian_setup, guardian_socket
+from supervisor.runtime.guarding import Heart, bitmaps, board_order, guardian_setup, guardian_socket
 from supervisor.safety.board import GuardBoardEvaluator
 from tests.drivers.sim.simulated import pup
 from tests.guardian.beating import GUARDS, readings, snapshot
@@ -221,13 +221,14 @@ def test_the_setup_is_what_the_robots_files_say(tmp_path: Path) -> None:
     robot = pup()
     made = guardian_setup(robot.config, robot.safety, descriptor=5, run=tmp_path / "run", state=tmp_path)
     assert (made.socket, made.window_s, made.period_s, made.damp_s) == (5, 0.02, 0.002, 3.0)
-    assert made.latches == (str(tmp_path / LATCH_FILE), str(tmp_path / "run" / LATCH_FILE))
+    assert made.latches == (str(tmp_path / "pup.guardian"), str(tmp_path / "run" / "pup.guardian"))
     assert made.priority == robot.config.realtime.fifo_priority + 1
     assert made.guard_levels[0] == Level.CUT
     assert len(made.guard_levels) == len(robot.safety.guards)
     assert len(made.key) == KEY_BYTES
     again = guardian_setup(robot.config, robot.safety, descriptor=5, run=tmp_path, state=tmp_path)
     assert again.key != made.key
+    assert again.latches == (str(tmp_path / "pup.guardian"),)
 
 
 def test_without_a_priority_for_control_there_is_none_for_the_guardian(tmp_path: Path) -> None:
