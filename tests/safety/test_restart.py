@@ -285,6 +285,39 @@ def test_nothing_is_energised_before_checking_is_on_the_disk(way: str) -> None:
     assert Drive.ENABLE in bench.drives[begun:]
 
 
+class LatePaper(Paper):
+    """What is stored in a cycle is on the disk in the next one."""
+
+    def __init__(self) -> None:
+        self.on_disk = 0
+        super().__init__()
+
+    @property
+    def is_kept(self) -> bool:
+        return self.on_disk == len(self.stored)
+
+    @is_kept.setter
+    def is_kept(self, value: bool) -> None:
+        """As it comes."""
+
+
+def test_the_first_motor_is_switched_on_after_checking_has_arrived_on_the_disk() -> None:
+    paper = LatePaper()
+    bench = Bench(memory=paper)
+    seen: list[tuple[Drive, ArmingState]] = []
+    obey = bench.obey
+
+    def late() -> None:
+        obey()
+        seen.append((bench.decision.actuation.drive, paper.stored[paper.on_disk - 1].arming))
+        paper.on_disk = len(paper.stored)
+
+    bench.obey = late
+    bench.armed()
+    assert {arming for drive, arming in seen if drive is Drive.ENABLE} == {ArmingState.CHECKING}
+    assert [drive for drive, _ in seen].count(Drive.ENABLE) == 2
+
+
 @pytest.mark.parametrize("way", ["drill", "arm"])
 @pytest.mark.parametrize(
     ("problem", "told"), [("", "nobody has written it yet"), ("disk on fire", "disk on fire")], ids=["slow", "broken"]
