@@ -127,7 +127,7 @@ def begin(found: Found) -> Beginning:
     elif kept is not None and kept.arming is not ArmingState.DISARMED:
         times = (*trips.get(UNFINISHED, ()), found.now_s)
         recent = sum(found.now_s - time_s <= REPEAT_WINDOW_S for time_s in times)
-        trips[UNFINISHED] = times[-REPEATS_TO_TERMINAL:]
+        trips[UNFINISHED] = times
         stop = _new(UNFINISHED, Level.TERMINAL if recent >= REPEATS_TO_TERMINAL else Level.CUT, found.now_s)
     else:
         return Beginning(ArmingState.DISARMED, None, trips, found.notes)
