@@ -1,0 +1,1 @@
+"""The matrix of faults: what goes wrong, when, and what becomes of the robot."""

@@ -1,0 +1,125 @@
+"""docs/faults.md: what the matrix came to, as tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from benchmarks.faults.cases import KINDS
+from benchmarks.faults.lockstep import Verdict
+
+HEAD: Final = """# What becomes of the robot when something breaks
+
+Made with `make faults` (`python -m benchmarks.faults --write docs/faults.md`). The robot is the simulated `pup` with
+its own safety file. Bytes are listened to on the buses, and judged by the motors' protocol; how the robot ends is what
+the plant says, and not what the supervisor believes.
+"""
+
+LOCKSTEP: Final = "## In lockstep: every fault in every stage"
+PROCESSES: Final = "## In real time: processes that die, hang or stall"
+
+
+def machine() -> str:
+    """On what, and when."""
+    model = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    when = datetime.now(UTC).strftime("%Y-%m-%d")
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    return f"{when}, {cores} cores of {model}, Linux {platform.release()}, load {load:.1f} at the end."
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def lockstep_report(verdicts: Sequence[Verdict], stages: Sequence[str]) -> str:
+    """The matrix in Markdown."""
+    of = {(v.cell.name, v.cell.stage): v for v in verdicts}
+    kinds = [kind for kind in KINDS if any(name == kind for name, _ in of)]
+    stages = [stage for stage in stages if any(name == stage for _, name in of)]
+    lines = [
+        LOCKSTEP,
+        "",
+        machine(),
+        "",
+        "Each fault begins in the middle of the stage, and lasts. A field names the guard that stopped the robot and",
+        "its level; in words, how the run ended where no guard had to: `refused` before anything was energised,",
+        "`not_accepted` by the stage's criteria, `completed` where the fault does not matter there. Bold: see below.",
+        "",
+        "| fault | " + " | ".join(stages) + " |",
+        "|" + " --- |" * (len(stages) + 1),
+    ]
+    lines += [f"| `{kind}` | " + " | ".join(_field(of.get((kind, stage))) for stage in stages) + " |" for kind in kinds]
+    lines += [
+        "",
+        "| fault | with | cycles to safe bytes | what was sent from then on | how it ended |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(kind, [v for v in verdicts if v.cell.name == kind]) for kind in kinds]
+    asked = [v for v in verdicts if v.cycles >= 0]
+    late = sum(v.cycles > 0 for v in asked)
+    lines += [
+        "",
+        f"{len(verdicts)} fields; in {len(asked)} a guard's persistence was met while the robot was energised, and the",
+        f"safe bytes for all motors went out in the same control cycle in {len(asked) - late} of them.",
+        "",
+        *_findings(verdicts),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _field(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    text = f"{verdict.guard} {verdict.level}" if verdict.outcome == "guard_stop" else verdict.outcome
+    return f"**{text}**" if verdict.problems else text
+
+
+def _row(kind: str, verdicts: Sequence[Verdict]) -> str:
+    details = json.dumps({k: v for k, v in KINDS[kind].items() if k != "kind"})[1:-1].replace('"', "")
+    cycles = [v.cycles for v in verdicts if v.cycles >= 0]
+    paths = Counter(" → ".join(v.path) for v in verdicts if v.path)
+    ends = Counter(v.end for v in verdicts)
+    return f"| `{kind}` | {details} | {max(cycles, default='-')} | {_counted(paths)} | {_counted(ends)} |"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return "; ".join(f"{text} ({count})" for text, count in counts.most_common())
+
+
+def _findings(verdicts: Sequence[Verdict]) -> list[str]:
+    bad = [v for v in verdicts if v.problems]
+    if not bad:
+        return [
+            "In no field was a motor on and not commanded, the record incomplete, or motion begun with fewer than two",
+            "operator actions.",
+        ]
+    return ["What must not be:", "", *(f"- {v.cell.name} in {v.cell.stage}: {'; '.join(v.problems)}" for v in bad)]
+
+
+def merged(path: Path, parts: Sequence[str]) -> str:
+    """The document with new parts; those that were not made anew stay as they were."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = {title: _section(old, title) for title in (LOCKSTEP, PROCESSES)}
+    for part in parts:
+        kept[part.split("\n", 1)[0]] = part
+    return "\n".join([HEAD, *(part for part in kept.values() if part)])
+
+
+def _section(text: str, title: str) -> str:
+    if title not in text:
+        return ""
+    begin = text.index(title)
+    end = text.find("\n## ", begin + 1)
+    return text[begin:] if end < 0 else text[begin : end + 1].rstrip("\n") + "\n"
