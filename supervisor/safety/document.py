@@ -39,7 +39,8 @@ of a hardware emergency stop (IEC 60204-1 category 0 or 1) that must exist and m
 
 The guardian hears of every cycle which guards were evaluated and which are tripped, in which order cycles come, and the
 level and the state of arming. It kills a process that is silent for longer than the robot file allows, or that says
-what no sound one would, and sends the bytes that stop the motors on handles of its own: [docs/guardian.md](docs/guardian.md).
+what no sound one would, and sends the bytes that stop the motors on handles of its own:
+[docs/guardian.md](docs/guardian.md).
 It is there in runs in real time; in lockstep nothing can hang that would not hang it as well.
 
 A restart is not a reset. The latch, the counted trips and the arming state are in a small file of each robot. That the

@@ -144,7 +144,7 @@ class GuardInputs:
         recorder_ok: False when the recorder loses cycles or cannot write.
         emergency_stop: True while the emergency-stop input is pressed or cannot be read.
         operator_link_age_s: Age of the operator's newest sign of life; 0 where a mission needs no deadman.
-        guardian_age_s: Age of the guardian's newest echo, infinite where it has stopped the robot; 0 where there is none.
+        guardian_age_s: Age of the guardian's newest echo, infinite where it has stopped the robot; 0 without one.
         clock_step_s: Size of the largest step of the wall clock against the monotonic one since the last cycle.
         hashes_match: Whether the files armed with are still the files in use.
         bus_loss: Largest share of replies missing over the window, 0 to 1, over all buses. See `BusMonitor`.
