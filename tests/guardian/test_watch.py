@@ -397,6 +397,14 @@ def test_a_tripped_guard_whose_level_is_not_in_force_is_a_fault(standing, fault:
     assert [loop.beat(*standing, tripped=0b010) for _ in range(3)] == [Fault.NONE, Fault.NONE, fault]
 
 
+def test_a_tripped_guard_of_the_lowest_level_that_latches_counts() -> None:
+    watch = Watch(window_s=WINDOW_S, period_s=PERIOD_S, guard_levels=(Level.HOLD,), is_latched=False, now_s=0.0)
+    for number, standing in enumerate((*LIVE, RUNNING, RUNNING)):
+        tripped = int(standing == RUNNING)
+        watch.hear(beat(number + 1, *standing, evaluated=1, tripped=tripped), number * PERIOD_S)
+    assert watch.fault is Fault.DISAGREED
+
+
 def test_a_tripped_guard_that_only_warns_is_none() -> None:
     loop = running()
     assert [loop.beat(A.RUNNING, Level.WARN, tripped=0b100) for _ in range(5)] == [Fault.NONE] * 5
