@@ -50,6 +50,9 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
 
 MISSION: Final = "deployment"
 
+TIMEOUT_S: Final = 200.0
+"""Of a shortened mission: a mission that stands still while nothing is energised is waited for."""
+
 _ALWAYS: Final = ("preflight", "stand")
 """In every shortened mission: the robot is checked, and stands. After the first two stages too: what goes wrong while
 nothing is energised must keep it from being energised."""
@@ -112,6 +115,7 @@ def shortened(folder: Path, stage: str) -> Path:
     names = [row["name"] for row in content["stages"]]
     kept = leading_to(names, stage)
     content["stages"] = [row for row in content["stages"] if row["name"] in kept]
+    content["timeout_s"] = TIMEOUT_S
     path = folder / f"until_{stage}.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path

@@ -104,7 +104,7 @@ class WatchedWorld(SimulatedWorld):
         super().__init__(*arguments, **keys)
         self._said: dict[str, dict[int, tuple[Said, int]]] = {name: {} for name in self._robot.buses}
         self._where = [(joint.motor.bus, joint.motor.id) for joint in self._robot.joints.values()]
-        self._rows: list[list[tuple[Said, int]]] = []
+        self._rows: list[NDArray[np.int32]] = []
         self._on: list[NDArray[np.bool_]] = []
 
     def open_can(self, name: str, config: CanBusConfig) -> CanBus:
@@ -120,7 +120,8 @@ class WatchedWorld(SimulatedWorld):
         super().advance_to(self._now_s + for_s)
 
     def _keep(self) -> None:
-        self._rows.append([self._said[bus].get(number, (Said.NOTHING, -1)) for bus, number in self._where])
+        row = [self._said[bus].get(number, (Said.NOTHING, -1)) for bus, number in self._where]
+        self._rows.append(np.array(row, dtype=np.int32))
         for said in self._said.values():
             said.clear()
 
@@ -134,8 +135,8 @@ class WatchedWorld(SimulatedWorld):
         if len(self._on) == len(self._rows):
             self._keep()
             self._on.append(self.energised)
-        rows = np.array(self._rows, dtype=np.int64)
-        return Heard(rows[:, :, 0].astype(np.int8), rows[:, :, 1].astype(np.int32), np.array(self._on))
+        rows = np.array(self._rows)
+        return Heard(rows[:, :, 0].astype(np.int8), rows[:, :, 1], np.array(self._on))
 
 
 @contextmanager
