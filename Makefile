@@ -1,7 +1,7 @@
 # Everything by one word. Needs git, make and Python 3.11 or newer with venv; the rest comes from PyPI into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage test-mujoco test-socketcan check format bench fuzz signature drawings clean
+.PHONY: help demo test test-all coverage test-mujoco test-socketcan check format bench fuzz faults signature drawings clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -44,6 +44,9 @@ bench: $(VENV)/.installed-dev  ## Measure, and print the table that the README s
 INPUTS ?= 1000000
 fuzz: $(VENV)/.installed-dev  ## Try damaged bytes on every decoder, for minutes; shorter: make fuzz INPUTS=10000
 	$(BIN)/python -m tests.fuzz.campaign --inputs $(INPUTS) $(if $(filter 1000000,$(INPUTS)),--write docs/fuzzing.md)
+
+faults: $(VENV)/.installed-dev  ## Break everything in every stage, for half an hour on a quiet machine; the table goes to docs/faults.md
+	$(BIN)/python -m benchmarks.faults --write docs/faults.md
 
 signature: $(VENV)/.installed-sim  ## Make the demo robot's signature again (after a change to its model or wiring).
 	$(BIN)/handrail signature pup

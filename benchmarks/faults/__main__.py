@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks.faults.cases import KINDS, SAMPLE, Cell, mission_stages
 from benchmarks.faults.lockstep import Verdict, middle_s, run_cell
-from benchmarks.faults.report import lockstep_report, merged
+from benchmarks.faults.processes import AFTER_S, FAULTS, Tried, try_faults
+from benchmarks.faults.report import lockstep_report, merged, processes_report
 
 
 def run_cells(cells: Sequence[Cell], pool: ProcessPoolExecutor) -> list[Verdict]:
@@ -51,6 +52,17 @@ def lockstep_part(arguments: argparse.Namespace) -> tuple[str, bool]:
     return lockstep_report(verdicts, list(mission_stages())), not any(v.problems for v in verdicts)
 
 
+def processes_part(arguments: argparse.Namespace) -> tuple[str, bool]:
+    """The process faults in real time, and whether all is well."""
+    tries: list[Tried] = []
+    names = arguments.faults or list(FAULTS)
+    for tried in try_faults(names, arguments.robot, arguments.during, arguments.tries):
+        tries.append(tried)
+        print(tried, file=sys.stderr, flush=True)
+    part = processes_report(tries, arguments.during, arguments.remark)
+    return part, all(t.aftermath is not None and not t.aftermath.problems for t in tries)
+
+
 def main() -> int:
     """Run the matrix.
 
@@ -63,12 +75,21 @@ def main() -> int:
     parser.add_argument("--kinds", type=_names, help=f"of {', '.join(KINDS)}")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="runs in lockstep side by side")
     parser.add_argument("--sample", action="store_true", help="a dozen fields in lockstep, and nothing else")
+    parser.add_argument("--faults", type=_names, help=f"of processes: {', '.join(FAULTS)}")
+    parser.add_argument("--during", choices=tuple(AFTER_S), default="rollout", help="stage in which processes fail")
+    parser.add_argument("--tries", type=int, default=1, help="of each process fault")
+    parser.add_argument("--robot", default="pup", help="robot of the process faults, wired as pup is")
+    parser.add_argument("--remark", default="", help="said of the machine, above the process faults")
     parser.add_argument("--write", type=Path, help="Markdown file; a part that is not run stays as it is there")
     arguments = parser.parse_args()
     parts, is_well = [], True
     if arguments.part != "processes" or arguments.sample:
         part, is_well = lockstep_part(arguments)
         parts.append(part)
+    if arguments.part != "lockstep" and not arguments.sample:
+        part, is_fine = processes_part(arguments)
+        parts.append(part)
+        is_well = is_well and is_fine
     print("\n".join(parts))
     if arguments.write:
         arguments.write.write_text(merged(arguments.write, parts), encoding="utf-8")
@@ -76,7 +97,7 @@ def main() -> int:
 
 
 def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 if __name__ == "__main__":

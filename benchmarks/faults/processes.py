@@ -8,7 +8,7 @@ import resource
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -97,7 +97,7 @@ FAULTS: Final[dict[str, Callable[[Victim], None]]] = {
     **{f"{name} stalled for {ms} ms": _stall((name,), ms / 1000) for name in PROCESSES for ms in (50, 500)},
     **{f"{name} busy in C for 1 s": _send((name,), signal.SIGUSR1) for name in PROCESSES},
     "control and guardian killed": _kill_both,
-    "plant killed, started again": _restart_plant,
+    "plant killed and started again": _restart_plant,
     "launcher killed": _send(("launcher",), signal.SIGKILL),
     "terminal closed": Victim.close_terminal,
     "disk full": _fill_disk,
@@ -141,6 +141,14 @@ def write_mission(folder: Path, during: str) -> Path:
     return path
 
 
+def try_faults(names: Sequence[str], robot: str, during: str, tries: int) -> Iterator[Tried]:
+    """Try faults one after the other, and each so often; runs that never got so far are tried once more."""
+    for name in names:
+        for _ in range(tries):
+            tried = try_fault(name, robot, during)
+            yield tried if tried.aftermath is not None else try_fault(name, robot, during)
+
+
 def try_fault(name: str, robot: str, during: str) -> Tried:
     """Start a run, do it, wait for the end, and judge."""
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
@@ -156,6 +164,7 @@ def try_fault(name: str, robot: str, during: str) -> Tried:
                 cause_s, monotonic_s = time.time(), time.monotonic()
                 FAULTS[name](victim)
                 left = victim.wait_end(END_S)
-                return Tried(name, judge(victim, cause_s, monotonic_s, left), "", os.getloadavg()[0])
+                aftermath = judge(victim, cause_s, monotonic_s, left)
+                return Tried(name, aftermath, victim.told, os.getloadavg()[0])
         except (TimeoutError, StopIteration) as error:
             return Tried(name, None, f"{type(error).__name__}: {error}"[-1500:], os.getloadavg()[0])

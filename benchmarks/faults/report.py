@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Final
 
 from benchmarks.faults.cases import KINDS
 from benchmarks.faults.lockstep import Verdict
+from benchmarks.faults.processes import Tried
 
 HEAD: Final = """# What becomes of the robot when something breaks
 
@@ -22,6 +24,12 @@ the plant says, and not what the supervisor believes.
 """
 
 LOCKSTEP: Final = "## In lockstep: every fault in every stage"
+TRIED: Final = """`handrail run pup --sim` in a terminal of its own, as a user starts it; the fault begins in the
+middle of `{during}`. Milliseconds from the cause: until a level of HOLD or above was in force (by the record), until
+the last of the twelve motors was told DAMP or CUT (by the bytes), until the last said that it is off (by its own
+answer). Silence: the longest time in which a motor that was on was told nothing. A robot that no guard of the control
+loop stopped has `guardian process` where the guardian did it, and `none` where nobody had to."""
+
 PROCESSES: Final = "## In real time: processes that die, hang or stall"
 
 
@@ -106,6 +114,50 @@ def _findings(verdicts: Sequence[Verdict]) -> list[str]:
             "operator actions.",
         ]
     return ["What must not be:", "", *(f"- {v.cell.name} in {v.cell.stage}: {'; '.join(v.problems)}" for v in bad)]
+
+
+def processes_report(tries: Sequence[Tried], during: str, remark: str) -> str:
+    """The process faults in Markdown."""
+    lines = [
+        PROCESSES,
+        "",
+        f"{machine()} {remark}".strip(),
+        "",
+        *TRIED.format(during=during).splitlines(),
+        "",
+        "| fault | guard | level | in force | DAMP or CUT on the bus | all off | silence | how it ended | record |",
+        "|" + " --- |" * 9,
+        *map(_tried_row, tries),
+        "",
+    ]
+    bad = [(t.name, problem) for t in tries if t.aftermath for problem in t.aftermath.problems]
+    bad += [(t.name, f"not tried: {t.remark}") for t in tries if t.aftermath is None]
+    lines += (
+        ["What must not be, and what never got so far:", "", *(f"- {name}: {problem}" for name, problem in bad)]
+        if bad
+        else [
+            "No robot was left energised and uncommanded, no record was torn or ended more than 0.5 s before the",
+            "fault, and nothing moved again without two operator actions.",
+        ]
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _tried_row(tried: Tried) -> str:
+    found = tried.aftermath
+    if found is None:
+        return f"| {tried.name} |" + " |" * 8
+    told = f"{_ms(found.told_ms)} {found.first}".strip()
+    guard = found.guard or ("guardian process" if "guardian:" in tried.remark else "none")
+    name = f"**{tried.name}**" if found.problems else tried.name
+    return (
+        f"| {name} | {guard} | {found.level} | {_ms(found.stopped_ms)} | {told} | {_ms(found.off_ms)} | "
+        f"{_ms(found.gap_ms)} | {found.end} | {found.record} |"
+    )
+
+
+def _ms(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.0f}"
 
 
 def merged(path: Path, parts: Sequence[str]) -> str:

@@ -87,6 +87,12 @@ class Victim:
         text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.shown)
         return " / ".join(line.strip() for line in text.splitlines() if line.strip())
 
+    @property
+    def told(self) -> str:
+        """What the terminal said of processes, each once."""
+        lines = [line.strip() for line in self.last_shown.split(" / ")]
+        return "; ".join(dict.fromkeys(line for line in lines if " process " in line or "guardian:" in line))
+
     def close_terminal(self) -> None:
         """As when a window is closed, or a connection lost."""
         os.close(self._terminal)
