@@ -45,9 +45,8 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
 
 def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> RunResult:
     if options.mode == "dry_run":
-        raise RefusedError(
-            ["--dry-run is not there yet; --shadow --sim --fast shows what it would do (LIMITATIONS.md)"]
-        )
+        reason = "--dry-run is not there yet; --shadow --sim --fast shows what it would do (see LIMITATIONS.md)"
+        raise RefusedError([reason])
     if options.shadow and not options.fast:
         raise RefusedError(["--shadow with --sim drives and judges in one thread: add --fast"])
     if options.shadow:
@@ -57,6 +56,11 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
     _require_signature(prepared)
     tick_cycles = cycles_per_tick(prepared.robot.config.control_hz, prepared.policy.period_s)
+    world = None
+    if options.fast and not options.shadow:
+        from supervisor.runtime.lockstep_run import make_world  # noqa: PLC0415 (the simulator)
+
+        world = make_world(options, prepared, virtual)
     folder = create_run_folder(
         options.runs, prepared.robot.config.name, prepared.policy.contract.name, _inputs(options, prepared)
     )
@@ -68,10 +72,10 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
         # A policy remembers what it did: each of the two supervisors needs one of its own.
         driving = prepare(options.robot, options.policy, options.mission, clock, options.fault)
         closing = run_shadow(options, prepared, driving, folder, log, virtual, tick_cycles, progress, interrupts)
-    elif options.fast:
+    elif world is not None:
         from supervisor.runtime.lockstep_run import run_lockstep  # noqa: PLC0415 (the simulator)
 
-        closing = run_lockstep(options, prepared, folder, log, virtual, tick_cycles, progress, interrupts)
+        closing = run_lockstep(world, options, prepared, folder, log, virtual, tick_cycles, progress, interrupts)
     else:
         from supervisor.runtime.processes.run import run_in_processes  # noqa: PLC0415 (only where it is needed)
 

@@ -35,7 +35,24 @@ from trees.missions.root import create_root
 _LOG = logging.getLogger(__name__)
 
 
+def make_world(options: RunOptions, prepared: Prepared, clock: VirtualClock) -> SimulatedWorld:
+    """The simulated robot of a run.
+
+    Raises:
+        SimulationError: The robot, or a fault, cannot be simulated.
+    """
+    return SimulatedWorld(
+        prepared.robot,
+        seed=options.seed,
+        faults=prepared.faults,
+        variation=options.variation,
+        process_faults=PROCESS_FAULTS,
+        start_s=clock.now_s(),
+    )
+
+
 def run_lockstep(
+    world: SimulatedWorld,
     options: RunOptions,
     prepared: Prepared,
     folder: RunFolder,
@@ -48,6 +65,7 @@ def run_lockstep(
     """Run a mission to its end.
 
     Args:
+        world: The simulated robot.
         options: What was asked for.
         prepared: What was read.
         folder: The run's folder.
@@ -58,18 +76,9 @@ def run_lockstep(
         interrupts: Ctrl-C and SIGTERM.
 
     Raises:
-        SimulationError: The robot, or a fault, cannot be simulated.
         RefusedError: The wiring cannot work.
     """
     config, safety = prepared.robot.config, prepared.robot.safety
-    world = SimulatedWorld(
-        prepared.robot,
-        seed=options.seed,
-        faults=prepared.faults,
-        variation=options.variation,
-        process_faults=PROCESS_FAULTS,
-        start_s=clock.now_s(),
-    )
     recorder = CycleRecorder(
         folder.cycles, RecordLayout.of(config.order, safety.guards), config.name, config.control_hz
     )

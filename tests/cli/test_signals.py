@@ -70,7 +70,7 @@ class Run:
 
     def evidence(self) -> tuple[dict[str, Any], list[str], list[int], tuple[str, ...]]:
         """Summary, texts of the events, drive of every cycle and the names of drives; all of it complete."""
-        (path,) = self.folder.iterdir()
+        (path,) = self.folder.glob("*_pup_*")
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
         events = read_events(path / "events.jsonl")
         assert events.problems == ()
