@@ -68,15 +68,14 @@ class _Motor:
     enabled_again: int = 0
 
 
-def judge(victim: Victim, cause_s: float, monotonic_s: float, left: list[str]) -> Aftermath:
+def judge(victim: Victim, left: list[str]) -> Aftermath:
     """Judge a run that has ended.
 
     Args:
         victim: The run.
-        cause_s: When the fault began, on the wall clock of the frames.
-        monotonic_s: The same, on the clock of the record.
         left: Processes that had to be killed.
     """
+    cause_s, monotonic_s = victim.cause_s, victim.cause_monotonic_s
     motors = _hear(victim.frames(), cause_s)
     problems = [f"{name} never ended" for name in left]
     told = max((m.told_s for m in motors), default=math.nan) if all(m.first for m in motors) else math.nan

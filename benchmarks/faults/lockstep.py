@@ -30,6 +30,9 @@ POLICY: Final = "pup_walk"
 
 ARMINGS: Final = {state: number for number, state in enumerate(ArmingState)}
 
+MAY_MOVE: Final = (ArmingState.CHECKING, ArmingState.ARMED, ArmingState.RUNNING)
+"""Motors may be on: in the drill of CHECKING too."""
+
 COUNT_RAD: Final = 25.0 / 65535
 """One count of a position on the bus: ±12.5 rad in 16 bits."""
 
@@ -109,7 +112,7 @@ def _judge(cell: Cell, result: RunResult, world: WatchedWorld, began_s: float) -
     if not begun or times[-1] < due_s:
         problems.append("the run ended before the fault")
     first = int(np.searchsorted(times, due_s))
-    cycle, demanded = first_demand(record, safety, first)
+    cycle, demanded = first_demand(heard, record, safety, first)
     cycles, path = -1, ()
     if cycle >= 0:
         cycles = cycles_to_safety(heard, record, safety, cycle, demanded)
@@ -147,15 +150,15 @@ def met(is_bad: NDArray[np.bool_], persistence: Persistence) -> NDArray[np.bool_
     return result
 
 
-def first_demand(record: CycleRecord, safety: SafetyConfig, first: int) -> tuple[int, Level]:
+def first_demand(heard: Heard, record: CycleRecord, safety: SafetyConfig, first: int) -> tuple[int, Level]:
     """The first cycle, from `first` on, in which a guard demands a stop of a robot that may move.
 
     Returns:
         The cycle and the level; -1 where there is none.
     """
-    arming = record.column("arming")
-    may_move = (arming == ARMINGS[ArmingState.ARMED]) | (arming == ARMINGS[ArmingState.RUNNING])
-    may_move[1:] |= may_move[:-1].copy()  # In the very cycle of a trip it is stopped already.
+    may_move = np.isin(record.column("arming"), [ARMINGS[state] for state in MAY_MOVE])
+    # In the very cycle of a trip it is stopped already; and one that lies down as planned may have to do more.
+    may_move[1:] |= may_move[:-1].copy() | heard.energised[: len(record) - 1].any(axis=1)
     demanded = np.zeros(len(record), dtype=int)
     rows = safety.rows_by_id()
     values = record.column("guard_value")
@@ -183,7 +186,7 @@ def cycles_to_safety(heard: Heard, record: CycleRecord, safety: SafetyConfig, cy
 
 def _is_safe(heard: Heard, record: CycleRecord, safety: SafetyConfig, cycle: int, level: Level) -> bool:
     said = heard.said[cycle]
-    safe = said == Said.CUT
+    safe = (said == Said.CUT) | ((said == Said.POLL) & ~heard.energised[cycle])
     if level <= Level.DAMP:
         safe |= said == Said.DAMP
     if level <= Level.SETTLE and cycle < len(record) and cycle + 1 < len(heard.said):

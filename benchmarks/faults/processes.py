@@ -80,6 +80,7 @@ def _kill_both(victim: Victim) -> None:
     robot = load_robot(find_robot("pup")).config
     wired = sorted({joint.motor.bus for joint in robot.joints.values()})
     buses = {name: DatagramBus(bus_folder(victim.plant_folder, name)) for name in wired}
+    victim.mark()
     _send(("guardian", "control"), signal.SIGKILL)(victim)
     for _ in range(POLLS):
         for joint in robot.joints.values():
@@ -161,10 +162,11 @@ def try_fault(name: str, robot: str, during: str) -> Tried:
                 while time.monotonic() < due_s:
                     victim.look()
                     time.sleep(0.02)
-                cause_s, monotonic_s = time.time(), time.monotonic()
+                victim.must_be_well()
+                victim.mark()
                 FAULTS[name](victim)
                 left = victim.wait_end(END_S)
-                aftermath = judge(victim, cause_s, monotonic_s, left)
+                aftermath = judge(victim, left)
                 return Tried(name, aftermath, victim.told, os.getloadavg()[0])
         except (TimeoutError, StopIteration) as error:
             return Tried(name, None, f"{type(error).__name__}: {error}"[-1500:], os.getloadavg()[0])

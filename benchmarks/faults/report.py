@@ -148,12 +148,13 @@ def _tried_row(tried: Tried) -> str:
     if found is None:
         return f"| {tried.name} |" + " |" * 8
     told = f"{_ms(found.told_ms)} {found.first}".strip()
-    guard = found.guard or ("guardian process" if "guardian:" in tried.remark else "none")
+    guard = found.guard or ("guardian process" if "guardian:" in tried.remark else "")
     name = f"**{tried.name}**" if found.problems else tried.name
-    return (
-        f"| {name} | {guard} | {found.level} | {_ms(found.stopped_ms)} | {told} | {_ms(found.off_ms)} | "
-        f"{_ms(found.gap_ms)} | {found.end} | {found.record} |"
-    )
+    times = (_ms(found.stopped_ms), told, _ms(found.off_ms), _ms(found.gap_ms))
+    if not guard and not math.isnan(found.stopped_ms):
+        guard, times = "none", ("-", "-", "-", _ms(found.gap_ms))
+    level = found.level if guard != "none" else ""
+    return f"| {name} | {guard} | {level} | {' | '.join(times)} | {found.end} | {found.record} |"
 
 
 def _ms(value: float) -> str:

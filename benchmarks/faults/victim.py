@@ -42,6 +42,7 @@ class Victim:
         pids: Numbers of its processes, by name; "launcher" is who started the others.
         shown: What the terminal said.
         truth: How the robot was last.
+        cause_s, cause_monotonic_s: When the fault began, on the wall clock of the frames, and on that of the record.
     """
 
     def __init__(self, folder: Path, robot: str, mission: Path) -> None:
@@ -49,6 +50,7 @@ class Victim:
         self.pids: dict[str, int] = {}
         self.shown = ""
         self.truth: PlantTruth | None = None
+        self.cause_s = self.cause_monotonic_s = float("nan")
         self.status: int | None = None
         self._terminal = -1
         self._listener: subprocess.Popen[bytes] | None = None
@@ -153,6 +155,22 @@ class Victim:
         """See how the robot is."""
         if self._plant is not None:
             self.truth = self._plant.truth() or self.truth
+
+    def mark(self) -> None:
+        """The fault begins now."""
+        self.cause_s, self.cause_monotonic_s = time.time(), time.monotonic()
+
+    def must_be_well(self) -> None:
+        """See that nothing has gone wrong by itself, as on a machine that stands still for 20 ms.
+
+        Raises:
+            TimeoutError: Something has.
+        """
+        gone = [name for name in self.pids if not self.is_alive(name)]
+        events = (self.run_folder / "events.jsonl").read_text(encoding="utf-8", errors="replace")
+        stops = [line for line in events.splitlines() if " because of " in line]
+        if gone or stops:
+            raise TimeoutError(f"stopped before the fault: {', '.join(gone)} {' '.join(stops)} {self.told}")
 
     def is_alive(self, name: str) -> bool:
         """Whether a process runs, or is stopped."""
