@@ -25,6 +25,7 @@ FRAME: Final = struct.Struct("<IB3x8s")
 IDENTIFIER: Final = 0x1FFFFFFF
 LOST_AT_MOST_S: Final = 0.5
 ENABLED: Final = 1
+NO_END: Final = "has no end event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,9 @@ def _account(folder: Path, monotonic_s: float, problems: list[str]) -> tuple[dic
     summary = folder / "summary.json"
     if summary.exists():
         stop = json.loads(summary.read_text(encoding="utf-8")).get("stop") or {}
-    problems += [str(problem) for problem in read_events(folder / "events.jsonl").problems]
+    events = [str(problem) for problem in read_events(folder / "events.jsonl").problems]
+    # Who would write it is dead: what is there is whole all the same.
+    problems += [problem for problem in events if NO_END not in problem]
     try:
         record = read_record(folder / "cycles.bin")
     except HandrailError as error:
@@ -167,6 +170,7 @@ def _account(folder: Path, monotonic_s: float, problems: list[str]) -> tuple[dic
         stop = _stop_from_record(record, int(high[0]))
     first_s = float(times[high[0]]) if len(high) else math.nan
     whole = "whole" if not record.leftover_bytes and not jumps else "torn"
+    whole += " but for its end event" if any(NO_END in problem for problem in events) else ""
     return stop, first_s, f"{whole}, until {until_s:+.2f} s"
 
 
