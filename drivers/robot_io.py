@@ -30,7 +30,8 @@ from drivers.devices import (
     WiredMotor,
 )
 from drivers.motor_map import MotorMap
-from drivers.registry import IMU_MAKES, MOTOR_MAKES, bus_rate, motor_model, wiring_problems
+from drivers.registry import IMU_MAKES, MOTOR_MAKES, motor_model
+from drivers.wiring_check import bus_rate, wiring_problems
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.errors import RefusedError
 from supervisor.core.exchange import DeviceReport

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
-from drivers.registry import MOTOR_MAKES, motor_model, timeout_problems, wiring_problems
+from drivers.registry import MOTOR_MAKES, motor_model
 from drivers.safety_fit import age_problems, damping_problems, temperature_problems
 from drivers.sim.fault_kinds import FaultScript
 from drivers.sim.faults import load_faults
+from drivers.wiring_check import timeout_problems, wiring_problems
 from supervisor.core.clock import Clock
 from supervisor.core.errors import ConfigError, Problem, RefusedError
 from supervisor.core.loading import dotted, load_yaml, read_document

@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from drivers.registry import bus_load
+from drivers.wiring_check import bus_load
 from supervisor.core.joints import Vector
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import NEVER_S, BusStatistics, ImuReading, MotorStatus, RobotState

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.registry import MOTOR_MAKES, wiring_problems
+from drivers.registry import MOTOR_MAKES
+from drivers.wiring_check import wiring_problems
 from supervisor.core.command import Drive
 from supervisor.core.robot import CanBusConfig, RobotConfig
 from tests.drivers.sim.fitted import FITTINGS, Rig, fitted

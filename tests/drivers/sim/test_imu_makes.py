@@ -16,11 +16,12 @@ from drivers.imu.vectornav_vn100 import commands as vectornav_commands
 from drivers.imu.vectornav_vn100.tables import BINARY_OUTPUT
 from drivers.imu.witmotion import codec as witmotion
 from drivers.imu.xsens_xbus import codec as xsens
-from drivers.registry import IMU_MAKES, wiring_problems
+from drivers.registry import IMU_MAKES
 from drivers.sim.imu.conditions import ImuCondition, Motion, rotation_of, turn_about
 from drivers.sim.imu.unit import SimulatedUnit
 from drivers.sim.world import IMU_MAKES as TWINS
 from drivers.sim.world import SimulatedWorld
+from drivers.wiring_check import wiring_problems
 from supervisor.core.errors import SimulationError
 from supervisor.core.exchange import DeviceReport
 from supervisor.core.robot import ImuConfig

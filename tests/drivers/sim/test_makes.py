@@ -7,8 +7,9 @@ import pytest
 
 from drivers.capabilities import Timeout
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import MOTOR_MAKES, timeout_problems, wiring_problems
+from drivers.registry import MOTOR_MAKES
 from drivers.sim.motors import makes
+from drivers.wiring_check import timeout_problems, wiring_problems
 from supervisor.core.command import Drive
 from supervisor.core.state import MotorStatus
 from tests.drivers.sim.fitted import FITTINGS, Rig, fitted

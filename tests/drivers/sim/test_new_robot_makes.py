@@ -11,10 +11,11 @@ import pytest
 
 from drivers.capabilities import Timeout
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import MOTOR_MAKES, timeout_problems, wiring_problems
+from drivers.registry import MOTOR_MAKES
 from drivers.safety_fit import TEMPERATURE_GUARD, temperature_problems
 from drivers.sim.new_robot import NewRobotResult, new_robot
 from drivers.sim.wiring import choose_motor, fit_motor, motor_models, strongest, usual_control_hz
+from drivers.wiring_check import timeout_problems, wiring_problems
 from supervisor.core.command import Drive
 from supervisor.core.errors import ConfigError
 from supervisor.core.robot import CanBusConfig, SerialBusConfig

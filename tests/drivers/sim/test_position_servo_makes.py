@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from drivers.devices import NO_TIMEOUT_PROBLEM
-from drivers.registry import timeout_problems, wiring_problems
+from drivers.wiring_check import timeout_problems, wiring_problems
 from supervisor.core.command import Drive
 from supervisor.core.robot import RobotConfig, SerialBusConfig
 from supervisor.core.state import MotorStatus
