@@ -5,6 +5,7 @@ python -m benchmarks.faults.listener FILE BUS_FOLDER...
 
 from __future__ import annotations
 
+import os
 import pickle
 import select
 import signal
@@ -20,15 +21,16 @@ MOST_FRAMES = 300_000
 
 
 def main() -> int:
-    """Listen until SIGTERM; then write (bus, when, bytes) of each frame."""
+    """Listen until SIGTERM, or until nobody is left to send it; then write (bus, when, bytes) of each frame."""
     target, folders = Path(sys.argv[1]), sys.argv[2:]
     buses = [DatagramBus(folder) for folder in folders]
     frames: deque[tuple[int, float, bytes]] = deque(maxlen=MOST_FRAMES)
     is_over = [False]
     signal.signal(signal.SIGTERM, lambda *_: is_over.__setitem__(0, True))
     by_number = {bus.fileno(): (index, bus) for index, bus in enumerate(buses)}
+    parent = os.getppid()
     print("ready", flush=True)
-    while not is_over[0]:
+    while not is_over[0] and os.getppid() == parent:
         for number in select.select([*by_number], (), (), 0.1)[0]:
             index, bus = by_number[number]
             while True:
