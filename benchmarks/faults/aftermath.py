@@ -24,6 +24,8 @@ from supervisor.runtime.locate import find_robot
 FRAME: Final = struct.Struct("<IB3x8s")
 IDENTIFIER: Final = 0x1FFFFFFF
 LOST_AT_MOST_S: Final = 0.5
+SILENT_AT_MOST_S: Final = 0.04
+"""Twice the guardian's window: who was killed or hangs is replaced by then."""
 ENABLED: Final = 1
 NO_END: Final = "has no end event"
 
@@ -85,6 +87,9 @@ def judge(victim: Victim, left: list[str]) -> Aftermath:
         problems.append(f"{sum(m.is_on for m in motors)} motors last said that they are on")
     if any(m.enabled_again for m in motors):
         problems.append(f"{sum(m.enabled_again > 0 for m in motors)} motors were told to switch on again")
+    gap_s = max(m.gap_s for m in motors)
+    if gap_s > SILENT_AT_MOST_S:
+        problems.append(f"a motor that was on was told nothing for {gap_s * 1e3:.0f} ms")
     stop, first_level_s, record = _account(victim.run_folder, monotonic_s, problems)
     truth = victim.truth
     assert truth is not None
@@ -97,7 +102,7 @@ def judge(victim: Victim, left: list[str]) -> Aftermath:
         (told - cause_s) * 1e3,
         (first_level_s - monotonic_s) * 1e3,
         (off - cause_s) * 1e3,
-        max(m.gap_s for m in motors) * 1e3,
+        gap_s * 1e3,
         "/".join(sorted({m.first for m in motors} - {""})),
         f"{'ON' if any(m.is_on for m in motors) else 'cut'}, {pose}, {rest}, {truth.height_m:.2f} m",
         record,
@@ -122,6 +127,8 @@ def _hear(frames: list[tuple[int, float, bytes]], cause_s: float) -> list[_Motor
             motor = answered[key]
             is_on = data[0] >> 4 == ENABLED
             if motor.is_on and not is_on:
+                # Where nobody speaks any more, silence lasts until the motor lets go by itself.
+                motor.gap_s = max(motor.gap_s, when_s - motor.last_s)
                 motor.off_s = when_s
             motor.is_on = is_on
     return motors

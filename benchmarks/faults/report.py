@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks.faults.cases import KINDS
+from benchmarks.faults.cases import KINDS, mission_stages
 from benchmarks.faults.lockstep import Verdict
 from benchmarks.faults.processes import Tried
 
@@ -24,11 +24,12 @@ the plant says, and not what the supervisor believes.
 """
 
 LOCKSTEP: Final = "## In lockstep: every fault in every stage"
-TRIED: Final = """`handrail run pup --sim` in a terminal of its own, as a user starts it; the fault begins in the
-middle of `{during}`. Milliseconds from the cause: until a level of HOLD or above was in force (by the record), until
-the last of the twelve motors was told DAMP or CUT (by the bytes), until the last said that it is off (by its own
-answer). Silence: the longest time in which a motor that was on was told nothing. A robot that no guard of the control
-loop stopped has `guardian process` where the guardian did it, and `none` where nobody had to."""
+TRIED: Final = """`handrail run pup --sim` in a terminal of its own, as a user starts it; the fault begins 2.5 s (4 s in
+`rollout`) into `{during}`; a robot in `stand` hangs in its gantry, which keeps it upright. Milliseconds from the cause:
+until a level of HOLD or above was in force (by the record), until the last of the twelve motors was told DAMP or CUT
+(by the bytes), until the last said that it is off (by its own answer). Silence: the longest time in which a motor that
+was on was told nothing. A robot that no guard of the control loop stopped has `guardian process` where the guardian
+did it, and `none` where nobody had to."""
 
 PROCESSES: Final = "## In real time: processes that die, hang or stall"
 
@@ -63,7 +64,11 @@ def lockstep_report(verdicts: Sequence[Verdict], stages: Sequence[str]) -> str:
         "",
         "Each fault begins in the middle of the stage, and lasts. A field names the guard that stopped the robot and",
         "its level; in words, how the run ended where no guard had to: `refused` before anything was energised,",
-        "`not_accepted` by the stage's criteria, `completed` where the fault does not matter there. Bold: see below.",
+        "`not_accepted` by the stage's criteria, `error` where the mission was gone or stood still before anything was",
+        "energised, `completed` where no guard and no criterion minded. Up to `single_joint` the robot hangs (held),",
+        "which keeps it upright. Bold: see below.",
+        "",
+        f"Tried here: {len(stages)} of the {len(mission_stages())} stages of the mission.",
         "",
         "| fault | " + " | ".join(stages) + " |",
         "|" + " --- |" * (len(stages) + 1),
@@ -136,8 +141,8 @@ def processes_report(tries: Sequence[Tried], during: str, remark: str) -> str:
         ["What must not be, and what never got so far:", "", *(f"- {name}: {problem}" for name, problem in bad)]
         if bad
         else [
-            "No robot was left energised and uncommanded, no record was torn or ended more than 0.5 s before the",
-            "fault, and nothing moved again without two operator actions.",
+            "No motor was on and told nothing for more than 40 ms, no record was torn or ended more than 0.5 s before",
+            "the fault, and nothing moved again without two operator actions.",
         ]
     )
     return "\n".join(lines) + "\n"
