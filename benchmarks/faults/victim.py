@@ -7,6 +7,7 @@ import os
 import pickle
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,5 +223,7 @@ class Victim:
             self._listener.wait()
         if self._plant is not None:
             self._plant.close()
+            # Killed all at once, none of them was left to do it.
+            shutil.rmtree(self.plant_folder.parent, ignore_errors=True)
         if self._terminal >= 0:
             os.close(self._terminal)
