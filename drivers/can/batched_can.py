@@ -6,6 +6,7 @@ python-can has opened and named the bus, and closes it; only frames pass by it.
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -124,6 +125,7 @@ class BatchedCan:
         self._out = SendBatch(is_fd=is_fd, bit_rate_switch=bit_rate_switch)
         self._in = ReceiveBatch(self.error_frames, is_fd=is_fd)
         self._dropped = self._error_frames = 0
+        self._emptied_s = -math.inf
         self._is_closed = False
 
     def send(self, frames: Sequence[Frame]) -> int:
@@ -150,7 +152,8 @@ class BatchedCan:
         """Take everything that has arrived; error frames are counted by name, bus-off is latched.
 
         A frame's stamp is `now_s` less the time since the kernel saw it, so that frames which waited while the loop
-        was late are as old as they are. Where the wall clock was set back meanwhile, it is `now_s`.
+        was late are as old as they are. Where the wall clock was set meanwhile, a frame is no older than the last
+        call that found no more, and no newer than `now_s`.
         """
         frames: list[Frame] = []
         counters, batch = self.counters, self._in
@@ -160,9 +163,11 @@ class BatchedCan:
             self._transport.hand_over()
             descriptor = self._transport.fileno()
         for _ in range(MAXIMUM_DRAIN // SLOTS):
-            taken = batch.receive(descriptor, frames, now_s, wall_s)
+            taken = batch.receive(descriptor, frames, now_s, wall_s, self._emptied_s)
             if taken < SLOTS:
-                if taken < 0 and -taken not in FULL:
+                if taken >= 0 or -taken in FULL:
+                    self._emptied_s = now_s
+                else:
                     counters.errors += 1
                     counters.is_off = counters.is_off or -taken in GONE
                 break

@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 import ctypes
+import math
 import socket
 import struct
 from collections.abc import Sequence
@@ -155,17 +156,20 @@ class ReceiveBatch:
         self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
         self._call.restype = ctypes.c_int
 
-    def receive(self, descriptor: int, frames: list[Frame], now_s: float, wall_s: float) -> int:
+    def receive(
+        self, descriptor: int, frames: list[Frame], now_s: float, wall_s: float, since_s: float = -math.inf
+    ) -> int:
         """Append what has arrived to `frames`, `SLOTS` datagrams at most, oldest first.
 
-        A frame's stamp is `now_s` less the time since the kernel saw it. Where that time is negative, because the wall
-        clock was set back, it is `now_s`.
+        A frame's stamp is `now_s` less the time since the kernel saw it, but not before `since_s` and not after
+        `now_s`: a step of the wall clock, which the kernel stamps by, makes no frame older or newer than it can be.
 
         Args:
             descriptor: Of the socket.
             frames: Data frames are appended; remote frames, error frames and the bus's own are not.
             now_s: Monotonic time.
             wall_s: Seconds since the epoch, the clock of the kernel's stamps, at `now_s`.
+            since_s: Monotonic time at which the socket was last found empty.
 
         Returns:
             How many datagrams were taken, or minus the error number.
@@ -177,13 +181,13 @@ class ReceiveBatch:
         messages = self._slots.messages
         filled = bytes(messages[:used])
         if filled == self._classic[:used]:
-            is_taken = self._take_classic(count, frames, now_s, wall_s)
+            is_taken = self._take_classic(count, frames, now_s, wall_s, since_s)
         elif self._is_fd and filled == self._flexible[:used]:
-            is_taken = self._take_flexible(count, frames, now_s, wall_s)
+            is_taken = self._take_flexible(count, frames, now_s, wall_s, since_s)
         else:
             is_taken = False
         if not is_taken:
-            self._take_any(count, frames, now_s, wall_s)
+            self._take_any(count, frames, now_s, wall_s, since_s)
         messages[:used] = self._fresh[:used]
         return count
 
@@ -195,7 +199,7 @@ class ReceiveBatch:
             MESSAGE.pack_into(filled, i * MESSAGE.size, *fields[:5], _STAMP_SPACE, 0, size)
         return bytes(filled)
 
-    def _take_classic(self, count: int, frames: list[Frame], now_s: float, wall_s: float) -> bool:
+    def _take_classic(self, count: int, frames: list[Frame], now_s: float, wall_s: float, since_s: float) -> bool:
         """Take 16 bytes each, if all of them are data frames.
 
         Returns:
@@ -211,6 +215,8 @@ class ReceiveBatch:
             stamp_s = clock_s + seconds + nanoseconds * 1e-9
             if stamp_s > now_s:
                 stamp_s = now_s
+            elif stamp_s < since_s:
+                stamp_s = since_s
             if length != longest:
                 data = data[:length]  # noqa: PLW2901
             if word <= highest and length <= longest:
@@ -222,7 +228,7 @@ class ReceiveBatch:
                 return False
         return True
 
-    def _take_flexible(self, count: int, frames: list[Frame], now_s: float, wall_s: float) -> bool:
+    def _take_flexible(self, count: int, frames: list[Frame], now_s: float, wall_s: float, since_s: float) -> bool:
         """Take 72 bytes each, if all of them are FD frames.
 
         Returns:
@@ -242,10 +248,12 @@ class ReceiveBatch:
             stamp_s = clock_s + seconds + nanoseconds * 1e-9
             if stamp_s > now_s:
                 stamp_s = now_s
+            elif stamp_s < since_s:
+                stamp_s = since_s
             append(make(kind, (number, data[:length], is_extended, True, stamp_s)))
         return True
 
-    def _take_any(self, count: int, frames: list[Frame], now_s: float, wall_s: float) -> None:
+    def _take_any(self, count: int, frames: list[Frame], now_s: float, wall_s: float, since_s: float) -> None:
         """Take whatever came: other lengths, FD, error frames, other control data."""
         heads = MESSAGE.iter_unpack(self._slots.messages[: count * MESSAGE.size])
         for i, (*_, control_bytes, flags, size) in enumerate(heads):
@@ -262,8 +270,7 @@ class ReceiveBatch:
                 if self._errors.take(raw.number, raw.data):
                     self.is_bus_off = True
             elif not raw.is_remote:
-                age_s = 0.0 if sent_s is None else wall_s - sent_s
-                stamp_s = now_s - age_s if age_s > 0.0 else now_s
+                stamp_s = now_s if sent_s is None else max(since_s, min(now_s, now_s - wall_s + sent_s))
                 frames.append(_make_frame(Frame, (raw.number, raw.data, raw.is_extended, raw.is_fd, stamp_s)))
 
     def _read_control(self, start: int, size: int) -> float | None:

@@ -11,6 +11,7 @@ import can
 import pytest
 
 from drivers.bus import Frame
+from drivers.can import batched_can
 from drivers.can.batched_can import BatchedCan, KernelSocket, Submission
 from drivers.can.batched_socket import TIMESTAMP_NS, SendBatch
 from drivers.can.slots import SLOTS, is_available
@@ -211,7 +212,7 @@ def test_a_flood_does_not_hold_up_the_cycle(ends: tuple[socket.socket, socket.so
     bus = BatchedCan(Opened(ends[0]), KernelSocket(ends[0].fileno()))
     calls = itertools.count(1)
 
-    def flood(descriptor: int, frames: list[Frame], now_s: float, wall_s: float) -> int:
+    def flood(descriptor: int, frames: list[Frame], now_s: float, wall_s: float, since_s: float) -> int:
         frames += [Frame(next(calls), b"")] * SLOTS
         return SLOTS
 
@@ -258,3 +259,30 @@ def test_a_frames_age_is_told_by_the_wall_clock(ends: tuple[socket.socket, socke
     other.send(data_frame(1))
     (frame,) = bus.receive(100.0)
     assert 90.0 < frame.stamp_s <= 95.05
+
+
+def test_a_step_of_the_wall_clock_makes_no_frame_older_than_the_last_empty_queue(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    own, other = ends
+    step_s = 0.0
+    bus = BatchedCan(Opened(own), KernelSocket(own.fileno()), wall_clock_s=lambda: time.time() + step_s)
+    assert bus.receive(100.0) == []
+    other.send(data_frame(1))
+    step_s = 3600.0
+    assert [frame.stamp_s for frame in bus.receive(100.002)] == [100.0]
+    other.send(data_frame(1))
+    step_s = -3600.0
+    assert [frame.stamp_s for frame in bus.receive(100.004)] == [100.004]
+
+
+def test_a_queue_that_was_not_emptied_bounds_no_age(ends: tuple[socket.socket, socket.socket]) -> None:
+    own, other = ends
+    bus = BatchedCan(Opened(own), KernelSocket(own.fileno()), wall_clock_s=lambda: time.time() + 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batched_can, "MAXIMUM_DRAIN", SLOTS)
+        for _ in range(SLOTS + 1):
+            other.send(data_frame(1))
+        assert len(bus.receive(100.0)) == SLOTS
+        (late,) = bus.receive(100.002)
+    assert late.stamp_s < 99.1

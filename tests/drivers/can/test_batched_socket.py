@@ -159,6 +159,18 @@ def test_a_clock_that_was_set_back_makes_a_frame_new_and_not_from_the_future(pai
     assert [frame.stamp_s for frame in got] == [100.0, 100.0]
 
 
+@pytest.mark.parametrize("raw", [struct.pack("=IB11x", 1, 0), struct.pack("=IBB66x", 1, 0, 4)])
+def test_a_clock_that_was_set_forward_makes_no_frame_older_than_it_can_be(pair: Pair, raw: bytes) -> None:
+    into = ReceiveBatch(ErrorFrames(), is_fd=True)
+    got: list[Frame] = []
+    pair[0].send(raw)
+    into.receive(pair[1].fileno(), got, 100.0, time.time() + 3600.0, 99.998)
+    pair[0].send(raw)
+    pair[0].send(bytes(15))
+    into.receive(pair[1].fileno(), got, 100.0, time.time() + 3600.0, 99.998)
+    assert [frame.stamp_s for frame in got] == [99.998, 99.998]
+
+
 def test_a_socket_that_does_not_stamp_makes_frames_of_now(pair: Pair) -> None:
     pair[1].setsockopt(socket.SOL_SOCKET, TIMESTAMP_NS, 0)
     pair[0].send(struct.pack("=IB11x", 1, 0))
