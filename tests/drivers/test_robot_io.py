@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from drivers import registry, robot_io
+from drivers import registry, robot_io, wiring_check
 from drivers.bus import Frame
 from drivers.can.identifiers import none_of_11_bits
 from drivers.null_buses import NullBuses, NullSerial
@@ -197,8 +197,8 @@ def test_direction_gear_and_offset_are_applied_both_ways() -> None:
 def test_motors_of_several_makes_keep_the_order_of_the_joints(monkeypatch: pytest.MonkeyPatch) -> None:
     damiao = registry.MOTOR_MAKES["damiao"]
     makes = {"damiao": damiao, "twin": replace(damiao, uses_identifiers=none_of_11_bits)}
-    monkeypatch.setattr(registry, "MOTOR_MAKES", makes)
-    monkeypatch.setattr(robot_io, "MOTOR_MAKES", makes)
+    for module in (registry, wiring_check, robot_io):
+        monkeypatch.setattr(module, "MOTOR_MAKES", makes)
     joints = {}
     for number, make in enumerate(("twin", "damiao", "damiao", "twin", "twin"), 1):
         plain = joint("can0", number)

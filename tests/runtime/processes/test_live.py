@@ -21,29 +21,29 @@ from supervisor.runtime.processes.plant import PlantSetup
 from supervisor.runtime.processes.setup import Child
 from supervisor.runtime.served_robot import served_config
 from tests.runtime.processes.patient import patient_robot, stages
-from tests.runtime.processes.test_run import Culprit, own_place
-
-pytestmark = pytest.mark.usefixtures(own_place.__name__)
+from tests.runtime.processes.test_run import Culprit
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Path]:
+def served(tmp_path: Path, place: Path) -> Iterator[Path]:
     """A robot file whose buses lead to a simulated robot in another process, as cables would lead to a real one."""
     folder = patient_robot(tmp_path)
     robot = load_robot(folder)
-    plant = Child("plant", "supervisor.runtime.processes.plant", PlantSetup(robot, tmp_path / "plant"))
-    plant.wait_ready(30.0)
-    content = yaml.safe_load((folder / "robot.yaml").read_text())
-    for name, bus in served_config(robot.config, tmp_path / "plant").buses.items():
-        if bus.kind == "can":
-            content["buses"][name] |= {"interface": bus.interface, "channel": bus.channel}
-        else:
-            content["buses"][name]["port"] = bus.port
-    content["estimator"] = "none"
-    (folder / "robot.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    yield folder
-    plant.end()
-    plant.wait(10.0)
+    plant = Child("plant", "supervisor.runtime.processes.plant", PlantSetup(robot, place / "plant"))
+    try:
+        plant.wait_ready(30.0)
+        content = yaml.safe_load((folder / "robot.yaml").read_text())
+        for name, bus in served_config(robot.config, place / "plant").buses.items():
+            if bus.kind == "can":
+                content["buses"][name] |= {"interface": bus.interface, "channel": bus.channel}
+            else:
+                content["buses"][name]["port"] = bus.port
+        content["estimator"] = "none"
+        (folder / "robot.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        yield folder
+    finally:
+        plant.end()
+        plant.wait(10.0)
 
 
 class Person(threading.Thread):
@@ -70,13 +70,13 @@ class Person(threading.Thread):
 
 
 def test_a_live_run_asks_a_person_and_goes_on_when_answered(
-    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people: list[Person] = []
     watch = Launcher._watch
 
     def accompanied(self: Launcher, ended: object) -> None:
-        people.append(Person(self, tmp_path / "plant"))
+        people.append(Person(self, place / "plant"))
         people[0].start()
         watch(self, ended)  # type: ignore[arg-type]
 

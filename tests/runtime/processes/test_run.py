@@ -57,15 +57,6 @@ def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Child]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sockets and states of these runs are theirs alone, whatever else runs on the machine."""
-    place = tmp_path / "runtime"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
 def run(folder: Path, progress: Culprit, *names: str) -> RunResult:
     options = RunOptions(str(patient_robot(folder)), "pup_walk", str(stages(folder, *names)), runs=folder / "runs")
     before = set(segment.ROOT.glob(f"handrail-*-{os.getpid()}-*"))
