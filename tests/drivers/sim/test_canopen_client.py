@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,15 +10,14 @@ import can
 import numpy as np
 import pytest
 
-from drivers.bus import Frame
 from drivers.can.canopen.device import CanOpenMotors
 from drivers.can.canopen.tables import MODELS
-from drivers.can.datagram import DatagramBus
 from drivers.devices import WiredMotor
 from drivers.hardware import HardwareBuses
 from drivers.sim.motors.canopen import CanOpenMotors as SimulatedDrives
 from supervisor.core.command import Drive
 from supervisor.core.robot import CanBusConfig, DriveConfig, JointConfig, MotorConfig
+from tests.drivers.sim.served_motors import PATIENCE_S, STEP_S, ServedMotors
 
 canopen = pytest.importorskip("canopen", reason="the library is not installed: pip install canopen, or handrail[test]")
 p402 = pytest.importorskip("canopen.profiles.p402")
@@ -29,58 +27,9 @@ EDS = str(Path(__file__).resolve().parents[2] / "data" / "canopen_drive.eds")
 
 IDS = (1, 2)
 DRIVE = DriveConfig(30.0, 20.0, 9.0, 16_384, rated_torque_nm=1.5)
-STEP_S = 0.001
-INERTIA_KG_M2 = 0.05
-FRICTION_NM_S_PER_RAD = 0.05
-PATIENCE_S = 10.0
-MAXIMUM_TURNS = 100_000
 
 
-class Bench:
-    """Drives with a flywheel each, served over a bus until they are stopped, for a minute at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self.motors = SimulatedDrives([_joint(number) for number in IDS], ["can0"], seed=[7])
-        self.position, self.velocity = np.array([0.2, -0.3]), np.zeros(2)
-        self.failure: BaseException | None = None
-        self._bus = DatagramBus(folder)
-        self._stop = threading.Event()
-        self._now_s = 0.0
-        self._began_s = time.monotonic()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        try:
-            for _ in range(MAXIMUM_TURNS):
-                if self._stop.is_set() or self._now_s > 60.0:
-                    return
-                self._turn()
-        except BaseException as failure:  # noqa: BLE001 (shown by the test that stops the bench)
-            self.failure = failure
-
-    def _turn(self) -> None:
-        first = self._bus.recv(timeout=STEP_S)
-        inbox: list[Frame] = []
-        while first is not None:
-            inbox.append(Frame(first.arbitration_id, bytes(first.data), first.is_extended_id, first.is_fd))
-            first = self._bus.recv(timeout=0)
-        until_s = time.monotonic() - self._began_s
-        while self._now_s + STEP_S <= until_s:
-            self._now_s += STEP_S
-            torque = self.motors.torque(self.position, self.velocity, self._now_s)
-            self.velocity += STEP_S * (torque - FRICTION_NM_S_PER_RAD * self.velocity) / INERTIA_KG_M2
-            self.position += STEP_S * self.velocity
-        (replies,) = self.motors.exchange([inbox], self.position, self.velocity, self._now_s)
-        for reply in replies:
-            self._bus.send(can.Message(arbitration_id=reply.arbitration_id, data=reply.data, is_extended_id=False))
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
-        self._bus.shutdown()
-        if self.failure is not None:
-            raise self.failure
+Bench = ServedMotors[SimulatedDrives]
 
 
 def _joint(number: int) -> JointConfig:
@@ -90,7 +39,9 @@ def _joint(number: int) -> JointConfig:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "can0")
+    bench = ServedMotors(
+        SimulatedDrives([_joint(number) for number in IDS], ["can0"], seed=[7]), tmp_path / "can0", [0.2, -0.3]
+    )
     yield bench
     bench.stop()
 

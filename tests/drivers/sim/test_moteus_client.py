@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import can
-import numpy as np
 import pytest
 
-from drivers.bus import CanBus, Frame
-from drivers.can.datagram import DatagramBus
+from drivers.bus import CanBus
 from drivers.can.moteus import codec
 from drivers.can.moteus.tables import Register
 from drivers.hardware import HardwareBuses
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.moteus import MoteusMotors
 from supervisor.core.robot import CanBusConfig, DriveConfig, JointConfig, MotorConfig
+from tests.drivers.sim.served_motors import PATIENCE_S, ServedMotors
 
 moteus = pytest.importorskip(
     "moteus", reason="the vendor's library is not installed: pip install moteus, or handrail[test]"
@@ -30,69 +27,10 @@ IDS = (1, 2, 12)
 DRIVE = DriveConfig(20.0, 20.0, kp_max_nm_per_rad=50.0, kd_max_nm_s_per_rad=2.0)
 TURN = 2.0 * math.pi
 KP_NM_PER_REV, KD_NM_S_PER_REV = 1.2 * 50.0 * TURN, 1.2 * 2.0 * TURN
-STEP_S = 0.001
-INERTIA_KG_M2 = 0.05
-FRICTION_NM_S_PER_RAD = 0.05
-PATIENCE_S = 10.0
-MAXIMUM_TURNS = 100_000
 MODE, FAULT, TIMEOUT = 0x000, 0x00F, 11
 
 
-class Bench:
-    """Motors with a flywheel each, served over a bus until they are stopped, for a minute at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self.motors = MoteusMotors([_joint(number) for number in IDS], ["can0"], seed=[7])
-        self.position, self.velocity = np.array([0.2, -0.3, 0.4]), np.zeros(len(IDS))
-        self.failure: BaseException | None = None
-        self._bus = DatagramBus(folder, fd=True)
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._now_s = 0.0
-        self._began_s = time.monotonic()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        try:
-            for _ in range(MAXIMUM_TURNS):
-                if self._stop.is_set() or self._now_s > 60.0:
-                    return
-                self._turn()
-        except BaseException as failure:  # noqa: BLE001 (shown by the test that stops the bench)
-            self.failure = failure
-
-    def _turn(self) -> None:
-        first = self._bus.recv(timeout=STEP_S)
-        inbox: list[Frame] = []
-        while first is not None:
-            inbox.append(Frame(first.arbitration_id, bytes(first.data), first.is_extended_id, first.is_fd))
-            first = self._bus.recv(timeout=0)
-        with self._lock:
-            replies = self._advance(inbox)
-        for reply in replies:
-            self._bus.send(_message(reply))
-
-    def _advance(self, inbox: list[Frame]) -> list[Frame]:
-        until_s = time.monotonic() - self._began_s
-        while self._now_s + STEP_S <= until_s:
-            self._now_s += STEP_S
-            torque = self.motors.torque(self.position, self.velocity, self._now_s)
-            self.velocity += STEP_S * (torque - FRICTION_NM_S_PER_RAD * self.velocity) / INERTIA_KG_M2
-            self.position += STEP_S * self.velocity
-        (replies,) = self.motors.exchange([inbox], self.position, self.velocity, self._now_s)
-        return replies
-
-    def set_conditions(self, conditions: list[MotorCondition]) -> None:
-        with self._lock:
-            self.motors.set_conditions(conditions)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
-        self._bus.shutdown()
-        if self.failure is not None:
-            raise self.failure
+Bench = ServedMotors[MoteusMotors]
 
 
 def _joint(number: int) -> JointConfig:
@@ -100,19 +38,14 @@ def _joint(number: int) -> JointConfig:
     return JointConfig(motor, 1, 0.0, 1.0, (-3.0, 3.0), 10.0, 20.0, 20.0, 1.0, 0.0, 0.0)  # type: ignore[arg-type]
 
 
-def _message(frame: Frame) -> can.Message:
-    return can.Message(
-        arbitration_id=frame.arbitration_id,
-        data=frame.data,
-        is_extended_id=frame.is_extended,
-        is_fd=frame.is_fd,
-        bitrate_switch=True,
-    )
-
-
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "can0")
+    bench = ServedMotors(
+        MoteusMotors([_joint(number) for number in IDS], ["can0"], seed=[7]),
+        tmp_path / "can0",
+        [0.2, -0.3, 0.4],
+        fd=True,
+    )
     yield bench
     bench.stop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,79 +11,22 @@ import can
 import numpy as np
 import pytest
 
-from drivers.bus import Frame
-from drivers.can.datagram import DatagramBus
 from drivers.sim.motors.conditions import MotorCondition
 from drivers.sim.motors.odrive import ODriveMotors
 from supervisor.core.robot import DriveConfig, JointConfig, MotorConfig
+from tests.drivers.sim.served_motors import PATIENCE_S, ServedMotors
 
 client = pytest.importorskip(
     "odrive_can", reason="the public driver is not installed: pip install odrive-can, or handrail[test]"
 )
 
 NODES = (1, 2)
-STEP_S = 0.001
 INERTIA_KG_M2 = 0.002
 FRICTION_NM_S_PER_RAD = 0.002
-PATIENCE_S = 10.0
 TWO_PI = 2.0 * np.pi
 
 
-class Bench:
-    """Boards with a flywheel each, served over a bus until they are stopped, for a minute at most."""
-
-    def __init__(self, folder: Path) -> None:
-        self.motors = ODriveMotors([_joint(node) for node in NODES], ["can0"], seed=[7])
-        self.motors.periods_s[:] = np.array([[0.05], [0.02], [0.1], [0.1], [0.1]])
-        self.position, self.velocity = np.array([0.3, -0.6]), np.zeros(len(NODES))
-        self.failure: BaseException | None = None
-        self._bus = DatagramBus(folder)
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._now_s = 0.0
-        self._began_s = time.monotonic()
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        try:
-            while not self._stop.is_set() and self._now_s < 60.0:
-                self._turn()
-        except BaseException as failure:  # noqa: BLE001 (shown by the test that stops the bench)
-            self.failure = failure
-
-    def _turn(self) -> None:
-        message = self._bus.recv(timeout=STEP_S)
-        inbox: list[Frame] = []
-        while message is not None:
-            # A remote frame asks like an empty one.
-            inbox.append(Frame(message.arbitration_id, bytes(message.data), message.is_extended_id, message.is_fd))
-            message = self._bus.recv(timeout=0)
-        with self._lock:
-            replies = self._advance(inbox)
-        for reply in replies:
-            self._bus.send(can.Message(arbitration_id=reply.arbitration_id, data=reply.data, is_extended_id=False))
-
-    def _advance(self, inbox: list[Frame]) -> list[Frame]:
-        until_s = time.monotonic() - self._began_s
-        while self._now_s + STEP_S <= until_s:
-            self._now_s += STEP_S
-            torque = self.motors.torque(self.position, self.velocity, self._now_s)
-            self.velocity += STEP_S * (torque - FRICTION_NM_S_PER_RAD * self.velocity) / INERTIA_KG_M2
-            self.position += STEP_S * self.velocity
-        (replies,) = self.motors.exchange([inbox], self.position, self.velocity, self._now_s)
-        return replies
-
-    def set_conditions(self, conditions: list[MotorCondition]) -> None:
-        with self._lock:
-            self.motors.set_conditions(conditions)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
-        self._bus.shutdown()
-        if self.failure is not None:
-            raise self.failure
+Bench = ServedMotors[ODriveMotors]
 
 
 def _joint(node: int) -> JointConfig:
@@ -94,7 +36,11 @@ def _joint(node: int) -> JointConfig:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "can0")
+    motors = ODriveMotors([_joint(node) for node in NODES], ["can0"], seed=[7])
+    motors.periods_s[:] = np.array([[0.05], [0.02], [0.1], [0.1], [0.1]])
+    bench = ServedMotors(
+        motors, tmp_path / "can0", [0.3, -0.6], inertia_kg_m2=INERTIA_KG_M2, friction_nm_s_per_rad=FRICTION_NM_S_PER_RAD
+    )
     yield bench
     bench.stop()
 
