@@ -1,7 +1,7 @@
 # Everything by one word. Needs git, make and Python 3.11 or newer with venv; the rest comes from PyPI into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage test-mujoco test-socketcan check format bench fuzz faults signature drawings clean
+.PHONY: help demo test test-all coverage test-mujoco test-socketcan check format bench fuzz faults mutants signature drawings clean
 
 PYTHON ?=
 VENV ?= .venv
@@ -48,6 +48,13 @@ fuzz: $(VENV)/.installed-dev  ## Try damaged bytes on every decoder, for minutes
 faults: $(VENV)/.installed-dev  ## Break everything in every stage, for half an hour on a quiet machine; the table goes to docs/faults.md
 	$(BIN)/python -m benchmarks.faults --write docs/faults.md
 
+# No plug-ins: each mutant starts pytest once more.
+mutants: export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
+mutants: $(VENV)/.installed-dev  ## Change one small thing at a time: a test has to notice; half an hour, the table goes to docs/mutants.md
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python -m tests.mutants --write docs/mutants.md
+
 signature: $(VENV)/.installed-sim  ## Make the demo robot's signature again (after a change to its model or wiring).
 	$(BIN)/handrail signature pup
 
@@ -70,7 +77,7 @@ test-socketcan: $(VENV)/.installed-dev  ## Run the SocketCAN tests, in a small v
 	  --color=no tests/drivers/can/test_socketcan_vm.py
 
 clean:  ## Remove everything that was made here, except run folders.
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) build dist mutants *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps change when what is installed has to change.
