@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
 from supervisor.core.command import JointCommand, Proposal
 from supervisor.core.exchange import Knobs, MissionOutput, PolicyHealth, Request, Snapshot
 from supervisor.core.levels import ArmingState, Support
-from supervisor.core.ports import Judge, Operator, PolicyPort
+from supervisor.core.ports import Judge, Operator, Pilot, PolicyPort
 from supervisor.core.report import StageOutcome, StageReport
 from supervisor.core.robot import RobotConfig
-from trees.values import LeafFault, MissionResult, StageHead, missed
+from supervisor.core.velocity import VelocityAsk
+from trees.values import LeafFault, LeafNote, MissionResult, StageHead, missed
 
 IDLE_POLICY: Final = PolicyHealth()
 """What the policy guards see while no stage drives with the policy."""
@@ -30,6 +31,14 @@ class _Unwired:
         raise RuntimeError(f"{self._name}.{attribute} was used in a tree that was built without a robot")
 
 
+class _NoPilot:
+    """Stands in where nobody can steer."""
+
+    def asked(self) -> VelocityAsk | None:
+        """Nothing, ever."""
+        return None
+
+
 class MissionContext:
     """One mission's knowledge and wishes. Leaves read the left half and call the methods of the right half.
 
@@ -38,6 +47,7 @@ class MissionContext:
         policy: The trained policy.
         judge: Measures and judges stages.
         operator: The person in charge.
+        pilot: The person who steers, None where nobody can.
         mission_limit_s: The mission's time limit.
         timer_s: Clock for the leaves' deadlines, None where time stands still during a tick (lockstep).
         leaf_deadline_s: Longest time one leaf may take in a tick.
@@ -46,6 +56,7 @@ class MissionContext:
     __slots__ = (
         "_command",
         "_keys",
+        "_notes",
         "_previous_s",
         "_proposal",
         "_request",
@@ -58,10 +69,10 @@ class MissionContext:
         "judge",
         "leaf_deadline_s",
         "mission_limit_s",
-        "notes",
         "now_s",
         "operator",
         "passed",
+        "pilot",
         "policy",
         "policy_health",
         "reports",
@@ -86,6 +97,7 @@ class MissionContext:
         judge: Judge,
         operator: Operator,
         *,
+        pilot: Pilot | None = None,
         mission_limit_s: float = NO_LIMIT_S,
         timer_s: Callable[[], float] | None = None,
         leaf_deadline_s: float = 0.02,
@@ -94,6 +106,7 @@ class MissionContext:
         self.policy = policy
         self.judge = judge
         self.operator = operator
+        self.pilot: Pilot = _NoPilot() if pilot is None else pilot
         self.mission_limit_s = mission_limit_s
         self.timer_s = timer_s
         self.leaf_deadline_s = leaf_deadline_s
@@ -111,7 +124,7 @@ class MissionContext:
         self.passed: set[str] = set()
         self.reports: list[StageReport] = []
         self.faults: list[LeafFault] = []
-        self.notes: list[str] = []
+        self._notes: list[LeafNote] = []
         self.stage_notes: list[str] = []
         self.failure = ""
         self.waiting_for = ""
@@ -177,6 +190,11 @@ class MissionContext:
             needs_motion=stage.needs_motion if stage else False,
         )
 
+    def take_notes(self) -> list[LeafNote]:
+        """What leaves have noted for the record since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
     @property
     def is_finished(self) -> bool:
         """True when the result is final; the tree need not be ticked any more."""
@@ -229,6 +247,10 @@ class MissionContext:
         """Publish the policy's health in this tick, so that the policy guards judge it."""
         health = self.policy.health
         self.policy_health = health if health.is_active else replace(health, is_active=True)
+
+    def note(self, text: str, data: Mapping[str, Any]) -> None:
+        """Have something that a person did kept in the record."""
+        self._notes.append(LeafNote(self.now_s, text, data))
 
     def record_fault(self, leaf: str, kind: str, text: str) -> None:
         """Keep a leaf's misbehaviour for the record."""

@@ -13,6 +13,7 @@ from supervisor.core.levels import OperatorAction, Support
 from supervisor.core.moves import MovePlan
 from supervisor.core.report import Criterion, CriterionResult
 from supervisor.core.state import BusStatistics, RobotState
+from supervisor.core.velocity import VelocityAsk
 
 
 class RobotPort(Protocol):
@@ -148,12 +149,14 @@ class Prompt:
         text: What to do, in words a person can act on.
         action: The press that answers it.
         support: The support the robot must be on afterwards, None when it is not about support.
+        is_offer: True for what a person may press but nobody waits for: a stand-in leaves it alone.
     """
 
     key: str
     text: str
     action: OperatorAction
     support: Support | None = None
+    is_offer: bool = False
 
 
 class Operator(Protocol):
@@ -170,6 +173,14 @@ class Operator(Protocol):
 
     def answered(self, key: str) -> bool:
         """Whether the question was answered since it was asked."""
+        ...
+
+
+class Pilot(Protocol):
+    """The person who steers the robot, where a stage of the mission lets one."""
+
+    def asked(self) -> VelocityAsk | None:
+        """What is asked now, with its age; None where nobody ever asked, or it cannot be read."""
         ...
 
 

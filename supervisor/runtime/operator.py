@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from supervisor.core.levels import OperatorAction, Support
-from supervisor.core.ports import PressEnd, Prompt
+from supervisor.core.ports import Operator, PressEnd, Prompt
 
 REACTION_S = 0.2
 """How long the stand-in takes to answer: a person is not faster."""
@@ -26,20 +26,28 @@ class Hoist(Protocol):
 
 
 class AutoOperator:
-    """Answers every prompt after `REACTION_S`: moves the simulated gantry, then presses what was asked for.
+    """Answers every prompt but offers after `REACTION_S`: moves the simulated gantry, then presses what was asked for.
 
     Args:
         link: Where presses go.
         hoist: The simulated gantry.
         on_answer: Called with each answered prompt, for the record.
+        person: Who may take up an offer, which a stand-in leaves alone; None for nobody.
     """
 
     kind = "auto"
 
-    def __init__(self, link: PressEnd, hoist: Hoist, on_answer: Callable[[Prompt, float], None]) -> None:
+    def __init__(
+        self,
+        link: PressEnd,
+        hoist: Hoist,
+        on_answer: Callable[[Prompt, float], None],
+        person: Operator | None = None,
+    ) -> None:
         self._link = link
         self._hoist = hoist
         self._on_answer = on_answer
+        self._person = person
         self._asked: dict[str, tuple[Prompt, float]] = {}
         self._moving: set[str] = set()
         self._answered: set[str] = set()
@@ -47,12 +55,15 @@ class AutoOperator:
 
     def ask(self, prompt: Prompt) -> None:
         """Put the question, once; repeated calls with the same key do nothing."""
-        if prompt.key not in self._asked:
+        if prompt.is_offer:
+            if self._person is not None:
+                self._person.ask(prompt)
+        elif prompt.key not in self._asked:
             self._asked[prompt.key] = (prompt, self._now_s)
 
     def answered(self, key: str) -> bool:
         """Whether the question was answered since it was asked."""
-        return key in self._answered
+        return key in self._answered or (self._person is not None and self._person.answered(key))
 
     def tick(self, now_s: float) -> None:
         """Answer what is due."""

@@ -33,6 +33,7 @@ from supervisor.core.robot import (
     SerialBusConfig,
 )
 from supervisor.core.state import BaseVelocity, ImuReading, RobotState
+from supervisor.core.velocity import Velocity, VelocityAsk
 from trees.context import MissionContext
 from trees.motion import Motion
 
@@ -212,6 +213,22 @@ class FakeOperator:
 
     def answered(self, key: str) -> bool:
         return not self.is_silent and key in [prompt.key for prompt in self.asked]
+
+
+class FakePilot:
+    """Asks what a test says, now or so long ago."""
+
+    def __init__(self, bench: Bench, *velocity: float) -> None:
+        self.bench = bench
+        self.velocity = Velocity(*velocity)
+        self.age_s = 0.0
+        self.absence = ""
+        self.error: Exception | None = None
+
+    def asked(self) -> VelocityAsk | None:
+        if self.error is not None:
+            raise self.error
+        return VelocityAsk(self.velocity, self.bench.now_s - self.age_s, "command", self.absence)
 
 
 class Bench:

@@ -16,13 +16,15 @@ from supervisor.core.guard import GuardBoard
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction, Support
 from supervisor.core.moves import Move, MovePlan
 from supervisor.core.report import Criterion
-from tests.trees.stand_ins import Bench, make_board, make_reading, make_row, make_stop
+from supervisor.core.velocity import COMMANDS
+from tests.trees.stand_ins import Bench, FakePilot, make_board, make_reading, make_row, make_stop
 from trees.actions.dwell import Dwell
 from trees.actions.ending import EndMission, SafeBranch, Settle, Wait
 from trees.actions.operator import Arm, AskOperator, ChangeSupport, Confirm, Start
 from trees.actions.policy import RunPolicy, WatchPolicy, WatchSensors
 from trees.actions.poses import HoldPose, MoveToPose, SingleJointMoves
 from trees.actions.preflight import RunDrill, TakeInventory
+from trees.actions.steering import SteerPolicy
 from trees.base import Condition, Leaf
 from trees.conditions.guards import GuardIsOk
 from trees.conditions.state import (
@@ -34,7 +36,7 @@ from trees.conditions.state import (
     SupportIs,
 )
 from trees.context import MissionContext
-from trees.missions.schema import Duration, Segment
+from trees.missions.schema import Duration, Segment, SteeringSpec
 from trees.stages.parts import EnterStage, JudgeStage
 from trees.values import MissionResult, StageHead
 
@@ -241,6 +243,27 @@ TABLE.add("unusable output is the guards' business", drive, (9, put("policy", "i
 TABLE.add("raising", drive, (1, raising("policy"), "failure"), fault=WIRE_CUT)
 wrong = lambda b: RunPolicy(1.0, dwell(), (Segment("up", {"climb": 1.0}, 2.0),), b.context, b.motion)  # noqa: E731
 TABLE.add("unknown command", wrong, (1, {}, "failure"), fault="ValueError: the policy has no command climb")
+
+SPEC = SteeringSpec(2.0, 2.0, 2.0, 0.3)
+
+
+def steer(bench: Bench, maximum_s: float = 0.2) -> SteerPolicy:
+    bench.policy.command_names = COMMANDS
+    bench.policy.command_range = (np.array([-0.5, -0.2, -1.0]), np.array([1.0, 0.4, 1.0]))
+    bench.context.pilot = FakePilot(bench)
+    return SteerPolicy(0.5, Duration(0.1, maximum_s), SPEC, bench.context, bench.motion)
+
+
+# Hand over for 1 s; 0.2 s of steering, of which the operator's answer ends the second half; stand for 2 s.
+TABLE.add("success", steer, (155, {}, "running"), (1, {}, "success"))
+TABLE.add("nobody answers", steer, (1, silence, "running"), (159, {}, "running"), (1, {}, "success"))
+TABLE.add("refused", steer, (60, {}, "running"), (1, {"arming": STOPPED}, "failure"), says="the robot is stopped")
+TABLE.add("unusable output is the guards' business", steer, (60, put("policy", "is_usable", False), "running"))
+TABLE.add("raising", steer, (1, raising("policy"), "failure"), fault=WIRE_CUT)
+TABLE.add(
+    "raising pilot", steer, (55, lambda b: setattr(b.context.pilot, "error", OSError("wire cut")), "failure"),
+    fault=WIRE_CUT,
+)  # fmt: skip
 
 # Ending
 settle = lambda b: Settle(b.context)  # noqa: E731

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from supervisor.core.errors import ConfigError
 from supervisor.core.levels import Support
+from supervisor.core.velocity import COMMANDS
 from tests.trees.stand_ins import Bench
 from tests.trees.test_missions_run import SAFETY
 from trees.missions.loader import load_mission
@@ -55,7 +57,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-@pytest.mark.parametrize("name", ["deployment", "incremental_activation", "speed_progression"])
+@pytest.mark.parametrize("name", ["deployment", "incremental_activation", "speed_progression", "teleoperation"])
 def test_the_shipped_missions_load(name: str) -> None:
     assert load_mission(MISSIONS / f"{name}.yaml", SAFETY).name == name
 
@@ -69,6 +71,11 @@ def test_a_good_mission_loads(tmp_path: Path) -> None:
 def schedule(fraction: float = 0.5, duration: float = 5.0, count: int = 1) -> str:
     segment = f"\n      - {{name: forward, command: {{forward: {fraction}}}, duration_s: {duration}}}"
     return "\n    schedule:" + segment * count
+
+
+def steering(left: float = 1.0, age_s: float = 0.3) -> str:
+    limits = f"forward_m_per_s2: 1.0, left_m_per_s2: {left}, yaw_rad_per_s2: 1.0, maximum_age_s: {age_s}"
+    return f"\n    steering: {{{limits}}}"
 
 
 LADDER = HEAD + PREFLIGHT + STAND
@@ -138,6 +145,29 @@ WRONG = {
         "2 s or more",
     ),
     "segment twice": (LADDER + stage("rollout", gain=1.0, more=schedule(count=2)), "a name that no other segment has"),
+    "steering beside a schedule": (
+        LADDER + stage("rollout", gain=1.0, more=schedule() + steering()),
+        "found steering beside a schedule; allowed: one of them",
+    ),
+    "steering where the policy does not walk": (LADDER + stage("ramp", gain=1.0, more=steering()), "only rollout is"),
+    "steering without a limit": (LADDER + stage("rollout", gain=1.0, more=steering(left=0.0)), "a number above 0"),
+    "steering by old wishes": (LADDER + stage("rollout", gain=1.0, more=steering(age_s=5.0)), "allowed: 0.1 to 1 s"),
+    "steering by wishes of this very moment": (
+        LADDER + stage("rollout", gain=1.0, more=steering(age_s=0.0)),
+        "allowed: 0.1 to 1 s",
+    ),
+    "steering in windows": (
+        LADDER + stage("rollout", gain=1.0, more=steering()).replace("maximum_s: 2.0", "maximum_s: 2.0, stable_s: 1.0"),
+        "nothing with steering",
+    ),
+    "steering judged by a speed": (
+        LADDER + stage("rollout", gain=1.0, more=steering()).replace("tilt_max_rad", "vx_m_per_s_error_max"),
+        "who steers promises no speed",
+    ),
+    "steering with no time to stand": (
+        LADDER + stage("rollout", gain=1.0, more=steering()).replace("timeout_s: 30.0", "timeout_s: 4.0"),
+        "above the stage's 4 s",
+    ),
     "nothing after stop": (GOOD.replace("then: stop", "then: hope"), "found 'hope'"),
 }
 
@@ -174,6 +204,18 @@ def test_a_command_the_policy_does_not_take_is_refused_when_the_tree_is_built() 
     mission = load_mission(MISSIONS / "deployment.yaml")
     with pytest.raises(ConfigError, match=r"stage rollout: segment turn: command yaw is not one of the policy's"):
         create_root(Bench().context, mission, SAFETY)
+
+
+def test_a_policy_that_cannot_be_steered_is_refused_when_the_tree_is_built() -> None:
+    mission, bench = load_mission(MISSIONS / "teleoperation.yaml"), Bench()
+    with pytest.raises(ConfigError, match=r"stage drive: steering needs the commands .* takes no wz_rad_per_s"):
+        create_root(bench.context, mission, SAFETY)
+    bench.policy.command_names = COMMANDS
+    bench.policy.command_range = (np.array([0.1, -0.2, -0.5]), np.array([1.0, 0.2, 0.5]))
+    with pytest.raises(ConfigError, match=r"cannot stand, its vx_m_per_s is 0.1 to 1"):
+        create_root(bench.context, mission, SAFETY)
+    bench.policy.command_range = (np.array([0.0, -0.2, -0.5]), np.array([1.0, 0.2, 0.5]))
+    create_root(bench.context, mission, SAFETY)
 
 
 def test_a_tree_without_guards_is_refused() -> None:

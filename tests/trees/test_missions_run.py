@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from supervisor.core.exchange import DeviceReport, Request
@@ -13,6 +14,7 @@ from supervisor.core.guard import GuardBoard
 from supervisor.core.levels import ArmingState, GuardValue, Level
 from supervisor.core.report import Criterion
 from supervisor.core.safety import ArmingConfig, GateConfig, SafetyConfig, StopProfile
+from supervisor.core.velocity import COMMANDS
 from tests.trees.stand_ins import Bench, FakeControl, make_board, make_reading, make_row, make_stop
 from trees.missions.loader import load_mission
 from trees.missions.root import create_root
@@ -60,6 +62,9 @@ def start(name: str = "deployment", *, rest_support: str = "ground") -> tuple[Be
     bench = Bench(rest_support)
     control = FakeControl(bench)
     control.board = ALL_OK
+    if name == "teleoperation":
+        bench.policy.command_names = COMMANDS
+        bench.policy.command_range = (np.full(3, -0.5), np.full(3, 0.5))
     return bench, control, create_root(bench.context, on_one_metric(name), SAFETY)
 
 
@@ -90,7 +95,7 @@ def test_the_default_mission_takes_less_than_two_minutes_besides_the_single_join
     assert bench.now_s < 110.0
 
 
-@pytest.mark.parametrize("name", ["incremental_activation", "speed_progression"])
+@pytest.mark.parametrize("name", ["incremental_activation", "speed_progression", "teleoperation"])
 def test_the_other_missions_complete(name: str) -> None:
     bench, control, root = start(name)
     control.run(root, limit_s=7200.0)

@@ -8,11 +8,14 @@ from pathlib import Path
 from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.loading import Document, KeyPath, read_document, validate_document
 from supervisor.core.safety import SafetyConfig
-from trees.missions.metrics import is_known_metric
-from trees.missions.schema import MOTION_KINDS, POLICY_KINDS, Mission, StageSpec
+from trees.missions.metrics import is_known_metric, is_tracking
+from trees.missions.schema import MOTION_KINDS, POLICY_KINDS, STAND_S, Mission, StageSpec
 
 SHORTEST_SEGMENT_S = 2.0
 """Below this nothing is left of a segment once the robot has reached its new speed."""
+
+SHORTEST_AGE_S, LONGEST_AGE_S = 0.1, 1.0
+"""Of what a person asks: it is renewed every 20 ms, and a robot at 0.6 m/s goes that far in a second."""
 
 
 def load_mission(path: Path, safety: SafetyConfig | None = None, metrics: Collection[str] | None = None) -> Mission:
@@ -79,6 +82,7 @@ def _stage_problems(stage: StageSpec, here: KeyPath, document: Document) -> Iter
     if duration.stable_s is not None and not 0.0 < duration.stable_s <= duration.maximum_s:
         yield document.problem((*here, "duration", "stable_s"), str(duration.stable_s), "above 0, at most maximum_s")
     needed_s = max(duration.maximum_s, sum(segment.duration_s for segment in stage.schedule))
+    needed_s += 0.0 if stage.steering is None else STAND_S
     if stage.timeout_s <= needed_s:
         yield document.problem((*here, "timeout_s"), str(stage.timeout_s), f"above the stage's {needed_s:g} s")
     if stage.not_accepted.retry < 0 or stage.not_accepted.retry > 5:
@@ -98,11 +102,14 @@ def _stage_problems(stage: StageSpec, here: KeyPath, document: Document) -> Iter
     if stage.kind in ("small_amplitude", "ramp", "rollout") and knobs.action_gain == 0.0:
         yield document.problem((*here, "knobs", "action_gain"), "0", "above 0: the policy drives")
     yield from _schedule_problems(stage, here, document)
+    yield from _steering_problems(stage, here, document)
 
 
 def _schedule_problems(stage: StageSpec, here: KeyPath, document: Document) -> Iterator[Problem]:
-    if stage.kind == "rollout" and not stage.schedule:
-        yield document.problem((*here, "schedule"), "nothing", "at least one segment: a rollout follows commands")
+    if stage.kind == "rollout" and not stage.schedule and stage.steering is None:
+        yield document.problem(
+            (*here, "schedule"), "nothing", "at least one segment, or steering: a rollout follows commands"
+        )
     if stage.schedule and stage.kind not in ("ramp", "rollout"):
         yield document.problem((*here, "schedule"), "a schedule", "only ramp and rollout follow one")
     seen: set[str] = set()
@@ -116,6 +123,32 @@ def _schedule_problems(stage: StageSpec, here: KeyPath, document: Document) -> I
         for name, fraction in segment.command.items():
             if not -1.0 <= fraction <= 1.0:
                 yield document.problem((*place, "command", name), str(fraction), "a fraction from -1 to 1")
+
+
+def _steering_problems(stage: StageSpec, here: KeyPath, document: Document) -> Iterator[Problem]:
+    """A stage in which a person steers, and what it is judged by."""
+    steering = stage.steering
+    if steering is None:
+        return
+    place: KeyPath = (*here, "steering")
+    if stage.kind != "rollout":
+        yield document.problem(place, f"a {stage.kind} that a person steers", "only rollout is steered")
+    if stage.schedule:
+        yield document.problem(place, "steering beside a schedule", "one of them")
+    if stage.duration.stable_s is not None:
+        yield document.problem((*here, "duration", "stable_s"), str(stage.duration.stable_s), "nothing with steering")
+    for key in ("forward_m_per_s2", "left_m_per_s2", "yaw_rad_per_s2"):
+        if getattr(steering, key) <= 0.0:
+            yield document.problem((*place, key), str(getattr(steering, key)), "a number above 0")
+    if not SHORTEST_AGE_S <= steering.maximum_age_s <= LONGEST_AGE_S:
+        yield document.problem(
+            (*place, "maximum_age_s"), str(steering.maximum_age_s), f"{SHORTEST_AGE_S:g} to {LONGEST_AGE_S:g} s"
+        )
+    for j, criterion in enumerate(stage.accept):
+        if is_tracking(criterion.metric):
+            yield document.problem(
+                (*here, "accept", j, "metric"), criterion.metric, "another quantity: who steers promises no speed"
+            )
 
 
 def _guard_problems(

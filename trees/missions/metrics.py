@@ -25,6 +25,11 @@ def is_known_metric(name: str) -> bool:
     return name in METRICS or _TRACKING.fullmatch(name) is not None
 
 
+def is_tracking(name: str) -> bool:
+    """Whether a metric says how a commanded quantity was followed."""
+    return name not in METRICS and _TRACKED.fullmatch(name) is not None
+
+
 def unmeasurable(name: str, command_names: Sequence[str], *, has_estimator: bool) -> str:
     """Why a criterion on tracking cannot be judged on this robot with this policy; "" where it can.
 
@@ -34,7 +39,7 @@ def unmeasurable(name: str, command_names: Sequence[str], *, has_estimator: bool
         has_estimator: Whether the robot knows its linear velocity.
     """
     match = _TRACKED.fullmatch(name)
-    if match is None or name in METRICS:
+    if match is None or not is_tracking(name):
         return ""
     command = match.group(1)
     if command not in command_names:

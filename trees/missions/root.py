@@ -20,6 +20,7 @@ from trees.missions.schema import Mission, StageSpec
 from trees.motion import Motion
 from trees.stages.builders import Parts
 from trees.stages.ladder import build_rung
+from trees.steering import steering_problems
 from trees.values import MissionResult
 
 
@@ -41,7 +42,9 @@ def create_root(context: MissionContext | None, mission: Mission, safety: Safety
     problems: list[str] = []
     if is_wired:
         for stage in mission.stages:
-            problems += [f"stage {stage.name}: {text}" for text in command_problems(context.policy, stage.schedule)]
+            found = command_problems(context.policy, stage.schedule)
+            found += [] if stage.steering is None else steering_problems(context.policy)
+            problems += [f"stage {stage.name}: {text}" for text in found]
     hoists = is_wired and context.robot.rest_support == "gantry"
     root = _compose(Parts(context, Motion(context), is_wired), mission, safety.guards, hoists=hoists)
     problems += lint(root)

@@ -19,6 +19,9 @@ Kind = Literal[
 POLICY_KINDS: frozenset[str] = frozenset({"zero_action", "small_amplitude", "ramp", "rollout"})
 """Kinds that run the policy on the robot."""
 
+STAND_S = 2.0
+"""How long a robot that a person has steered is told to stand before its stage ends: it lies down from a stand."""
+
 MOTION_KINDS: frozenset[str] = POLICY_KINDS | {"stand", "single_joint"}
 """Kinds that need the robot armed and running."""
 
@@ -75,6 +78,29 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class SteeringSpec:
+    """A person steers the policy during a stage: how fast what it is told may change, and how old a wish may be.
+
+    Attributes:
+        forward_m_per_s2, left_m_per_s2, yaw_rad_per_s2: Largest change of each velocity in a second. How fast it may
+            become is in the policy's contract.
+        maximum_age_s: A wish that is older, or is not a number, is none: the robot is told to stand.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    forward_m_per_s2: float
+    left_m_per_s2: float
+    yaw_rad_per_s2: float
+    maximum_age_s: float
+
+    @property
+    def acceleration(self) -> tuple[float, float, float]:
+        """Largest changes in a second: forward and left in m/s², yaw in rad/s²."""
+        return self.forward_m_per_s2, self.left_m_per_s2, self.yaw_rad_per_s2
+
+
+@dataclass(frozen=True, slots=True)
 class NotAccepted:
     """What happens when a stage is not accepted.
 
@@ -109,6 +135,8 @@ class StageSpec:
         then_support: For `single_joint`: the same moves once more on this support.
         move_speed_rad_per_s: For `stand` and `single_joint`: largest joint speed on the way to the default pose.
         schedule: For `ramp` and `rollout`: commands; without it the command is zero.
+        steering: For `rollout` in place of a schedule: a person steers, for `maximum_s` at most, or until the person
+            confirms the end.
         description: For the drawing and the record.
     """
 
@@ -127,6 +155,7 @@ class StageSpec:
     then_support: Support | None = None
     move_speed_rad_per_s: float | None = None
     schedule: tuple[Segment, ...] = ()
+    steering: SteeringSpec | None = None
     description: str = ""
 
 

@@ -14,6 +14,7 @@ from trees.actions.operator import Arm, ChangeSupport, Confirm, Start
 from trees.actions.policy import RunPolicy, WatchPolicy, WatchSensors
 from trees.actions.poses import HoldPose, MoveToPose, SingleJointMoves
 from trees.actions.preflight import RunDrill, TakeInventory
+from trees.actions.steering import SteerPolicy
 from trees.context import MissionContext
 from trees.missions.metrics import unmeasurable
 from trees.missions.schema import MOTION_KINDS, StageSpec
@@ -62,6 +63,14 @@ def run_policy(spec: StageSpec, parts: Parts) -> list[Behaviour]:
     return [RunPolicy(spec.knobs.action_gain, _dwell(spec), spec.schedule, parts.context, parts.motion)]
 
 
+def rollout(spec: StageSpec, parts: Parts) -> list[Behaviour]:
+    """The policy drives along a schedule, or where a person steers."""
+    if spec.steering is None:
+        return run_policy(spec, parts)
+    gain = spec.knobs.action_gain
+    return [SteerPolicy(gain, spec.duration, spec.steering, parts.context, parts.motion)]
+
+
 def single_joint(spec: StageSpec, parts: Parts) -> list[Behaviour]:
     """One joint at a time, on one support and then on the other."""
     speed = spec.move_speed_rad_per_s or 0.0
@@ -86,7 +95,7 @@ BUILDERS: Mapping[str, Callable[[StageSpec, Parts], list[Behaviour]]] = MappingP
         "single_joint": single_joint,
         "small_amplitude": run_policy,
         "ramp": run_policy,
-        "rollout": run_policy,
+        "rollout": rollout,
     }
 )
 

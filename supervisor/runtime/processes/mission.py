@@ -90,6 +90,7 @@ class MissionLoop:
             self._policy,
             self._judge,
             self._operator,
+            pilot=memory.steering,
             timer_s=time.monotonic,
             leaf_deadline_s=LEAF_DEADLINE_TICKS * setup.tick_s,
         )
@@ -106,7 +107,7 @@ class MissionLoop:
 
     def _make_operator(self) -> tuple[Operator, Callable[[float], None]]:
         if self._setup.has_stand_in and self._plant is not None:
-            stand_in = AutoOperator(self._link, self._plant, self._note_answer)
+            stand_in = AutoOperator(self._link, self._plant, self._note_answer, SharedOperator(self._memory))
             return stand_in, stand_in.tick
         return SharedOperator(self._memory), _nothing
 
@@ -161,6 +162,8 @@ class MissionLoop:
         for report in context.reports[self._told_reports :]:
             if report.outcome != "passed" and report.notes:
                 self._note(EventKind.NOTE, now_s, f"stage {report.name} {report.outcome}: {'; '.join(report.notes)}")
+        for note in context.take_notes():
+            self._note(EventKind.OPERATOR, note.time_s, note.text, note.data)
         self._told_faults, self._told_reports = len(context.faults), len(context.reports)
 
     def part(self) -> MissionPart:

@@ -19,6 +19,7 @@ from supervisor.core.shared.slot import Slot
 from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.shared.latch import KEPT_BYTES
 from supervisor.runtime.shared.messages import OutputCodec
+from supervisor.runtime.shared.steering import AskSlot
 from supervisor.safety.latch_format import CAPACITY
 
 ROW_PLACES: Final = 2048
@@ -151,6 +152,7 @@ class RunMemory:
         stand_in_presses: The stand-in of the simulation to control.
         prompts: Mission to operator: questions, as JSON.
         answers: Operator to mission: what was answered, as JSON.
+        steering: Operator to mission: the velocity that a person asks for.
         operator_notes, mission_notes: Each to the recorder.
         latch: Control to recorder: what outlives the run.
         latch_kept: Recorder to control: how much of it is on the disk.
@@ -174,6 +176,7 @@ class RunMemory:
             "stand_in_presses": Presses.size(),
             "prompts": Slot.size(TEXT_BYTES),
             "answers": Slot.size(TEXT_BYTES),
+            "steering": Slot.size(AskSlot.SIZE),
             "latch": Slot.size(CAPACITY),
             "latch_kept": Slot.size(KEPT_BYTES),
             **{name: Ring.size(NOTE_BYTES, NOTE_PLACES) for name in ("operator_notes", "mission_notes")},
@@ -193,6 +196,7 @@ class RunMemory:
         self.stand_in_presses = Presses(Ring(places["stand_in_presses"], _PRESS.size, PRESS_PLACES))
         self.prompts = Slot(places["prompts"], TEXT_BYTES)
         self.answers = Slot(places["answers"], TEXT_BYTES)
+        self.steering = AskSlot(Slot(places["steering"], AskSlot.SIZE))
         self.operator_notes = Notes(Ring(places["operator_notes"], NOTE_BYTES, NOTE_PLACES))
         self.mission_notes = Notes(Ring(places["mission_notes"], NOTE_BYTES, NOTE_PLACES))
         self.latch = Slot(places["latch"], CAPACITY)

@@ -1,0 +1,45 @@
+"""What a person asks of the robot's velocity, from the process that sees it to the mission's."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from supervisor.core.shared.slot import Slot
+from supervisor.core.velocity import Velocity, VelocityAsk
+
+_FORM: Final = struct.Struct("<4d16s96s")
+
+
+class AskSlot:
+    """A place for the newest wish. Also a `Pilot`: what it was told last is what is asked.
+
+    Args:
+        slot: The place, of `SIZE` bytes.
+    """
+
+    SIZE: Final = _FORM.size
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def write(self, ask: VelocityAsk) -> None:
+        """Replace the wish. One process only."""
+        self._slot.write(_FORM.pack(*ask.velocity, ask.stamp_s, _raw(ask.source, 16), _raw(ask.absence, 96)))
+
+    def asked(self) -> VelocityAsk | None:
+        """The newest, None before the first, and where it cannot be read whole."""
+        found = self._slot.read()
+        if found is None or len(found[1]) != _FORM.size:
+            return None
+        forward, left, yaw, stamp_s, source, absence = _FORM.unpack(found[1])
+        return VelocityAsk(Velocity(forward, left, yaw), stamp_s, _text(source), _text(absence))
+
+
+def _raw(text: str, size: int) -> bytes:
+    """As bytes that fit; the middle of a letter may be lost, never all of them."""
+    return text.encode()[:size]
+
+
+def _text(raw: bytes) -> str:
+    return raw.rstrip(b"\x00").decode(errors="replace")
