@@ -384,6 +384,24 @@ for _command, _text in COMMANDS.items():
     _add_operator_command(_command, _text)
 
 
+@app.command()
+def steer(
+    forward: Annotated[float, typer.Option("--forward", help="m/s; below 0: backwards.")] = 0.0,
+    left: Annotated[float, typer.Option("--left", help="m/s; below 0: to the right.")] = 0.0,
+    yaw: Annotated[float, typer.Option("--yaw", help="rad/s; above 0: turning left.")] = 0.0,
+    seconds: Annotated[float, typer.Option("--seconds", min=0.0, help="How long; 0: until Ctrl-C.")] = 1.0,
+    robot: Annotated[
+        str | None, typer.Option("--robot", metavar="ROBOT", help="Its name, where several supervisors run.")
+    ] = None,
+) -> None:
+    """Ask for a velocity, in a stage that a person steers; after it the robot stands."""
+    with _exit_codes():
+        from supervisor.core.velocity import Velocity
+        from supervisor.runtime.inputs.steering_command import steer as ask
+
+        raise typer.Exit(ask(Velocity(forward, left, yaw), seconds, robot, typer.echo))
+
+
 def main() -> None:
     """Entry point of the command."""
     app()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -12,8 +12,8 @@ from supervisor.core.levels import ArmingState, Support
 from supervisor.core.ports import Judge, Operator, Pilot, PolicyPort
 from supervisor.core.report import StageOutcome, StageReport
 from supervisor.core.robot import RobotConfig
-from supervisor.core.velocity import VelocityAsk
-from trees.values import LeafFault, LeafNote, MissionResult, StageHead, missed
+from supervisor.core.velocity import Steered, VelocityAsk
+from trees.values import LeafFault, MissionResult, StageHead, missed
 
 IDLE_POLICY: Final = PolicyHealth()
 """What the policy guards see while no stage drives with the policy."""
@@ -56,7 +56,6 @@ class MissionContext:
     __slots__ = (
         "_command",
         "_keys",
-        "_notes",
         "_previous_s",
         "_proposal",
         "_request",
@@ -83,6 +82,7 @@ class MissionContext:
         "stage",
         "stage_notes",
         "started_s",
+        "steered",
         "support",
         "tick",
         "timer_s",
@@ -124,13 +124,13 @@ class MissionContext:
         self.passed: set[str] = set()
         self.reports: list[StageReport] = []
         self.faults: list[LeafFault] = []
-        self._notes: list[LeafNote] = []
         self.stage_notes: list[str] = []
         self.failure = ""
         self.waiting_for = ""
         # What it hands over.
         self.request_number = 0
         self.policy_health: PolicyHealth = IDLE_POLICY
+        self.steered: Steered | None = None
         self._proposal: Proposal | None = None
         self._request: Request | None = None
         self._stage_started_s = 0.0
@@ -167,6 +167,7 @@ class MissionContext:
         self._waited = False
         self.waiting_for = ""
         self.policy_health = IDLE_POLICY
+        self.steered = None
         if snapshot.arming in (ArmingState.ARMED, ArmingState.RUNNING):
             self.was_armed = True
 
@@ -189,11 +190,6 @@ class MissionContext:
             policy=self.policy_health,
             needs_motion=stage.needs_motion if stage else False,
         )
-
-    def take_notes(self) -> list[LeafNote]:
-        """What leaves have noted for the record since the last call."""
-        notes, self._notes = self._notes, []
-        return notes
 
     @property
     def is_finished(self) -> bool:
@@ -247,10 +243,6 @@ class MissionContext:
         """Publish the policy's health in this tick, so that the policy guards judge it."""
         health = self.policy.health
         self.policy_health = health if health.is_active else replace(health, is_active=True)
-
-    def note(self, text: str, data: Mapping[str, Any]) -> None:
-        """Have something that a person did kept in the record."""
-        self._notes.append(LeafNote(self.now_s, text, data))
 
     def record_fault(self, leaf: str, kind: str, text: str) -> None:
         """Keep a leaf's misbehaviour for the record."""

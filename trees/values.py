@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from supervisor.core.exchange import Knobs
 from supervisor.core.report import Criterion, CriterionResult
@@ -41,21 +40,6 @@ class LeafFault:
     kind: str
     text: str
     time_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class LeafNote:
-    """Something that a leaf saw a person do, for the record.
-
-    Attributes:
-        time_s: When.
-        text: One line.
-        data: The numbers.
-    """
-
-    time_s: float
-    text: str
-    data: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

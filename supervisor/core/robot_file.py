@@ -21,6 +21,10 @@ LONGEST_STOP_AGE_S = 0.5
 """A stop button that may be silent for longer stops nobody in time."""
 
 _BUTTON = re.compile(r"(BTN|KEY)_[A-Z0-9_]+")
+_AXIS = re.compile(r"ABS_[A-Z0-9_]+")
+
+DEAD_ZONES = (0.02, 0.5)
+"""Of a stick: below, it hardly ever comes back to its centre; above, too little of its way is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,20 @@ def _operator_problems(robot: RobotConfig, document: Document) -> Iterator[Probl
         elif button in seen:
             yield document.problem((*here, "buttons", use), button, f"a button of its own; {seen[button]} has it")
         seen[button] = use
+    if gamepad.sticks and operator.deadman != "gamepad":
+        yield document.problem((*here, "sticks"), "sticks without a deadman beside them", "deadman: gamepad")
+    axes: dict[str, str] = {}
+    for use, stick in gamepad.sticks.items():
+        place: KeyPath = (*here, "sticks", use)
+        if not _AXIS.fullmatch(stick.axis):
+            yield document.problem((*place, "axis"), stick.axis, "the kernel's name of an axis, as ABS_Y")
+        elif stick.axis in axes:
+            yield document.problem((*place, "axis"), stick.axis, f"an axis of its own; {axes[stick.axis]} has it")
+        if not DEAD_ZONES[0] <= stick.dead_zone <= DEAD_ZONES[1]:
+            yield document.problem(
+                (*place, "dead_zone"), str(stick.dead_zone), f"{DEAD_ZONES[0]:g} to {DEAD_ZONES[1]:g}"
+            )
+        axes[stick.axis] = use
 
 
 def _emergency_stop_problems(robot: RobotConfig, document: Document) -> Iterator[Problem]:

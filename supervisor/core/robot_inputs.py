@@ -6,6 +6,10 @@ operator:
   gamepad:
     device: /dev/input/by-id/usb-Microsoft_Controller_0000-event-joystick
     buttons: {deadman: BTN_TL, stop: BTN_EAST, confirm: BTN_SOUTH, hold: BTN_NORTH}
+    sticks:                       # where a person steers
+      forward: {axis: ABS_Y, inverted: true, dead_zone: 0.1}
+      left: {axis: ABS_X, inverted: true, dead_zone: 0.1}
+      yaw: {axis: ABS_RX, inverted: true, dead_zone: 0.1}
 emergency_stop: {kind: serial_line, port: /dev/ttyS0, line: cts, pressed_is: low}
 #               {kind: can_frame, bus: can0, id: 0x701, mask: [0x01], released: [0x00], max_age_s: 0.1}
 #               {kind: gpio, chip: /dev/gpiochip0, line: 17, pressed_is: high, bias: pull_up}
@@ -15,13 +19,34 @@ emergency_stop: {kind: serial_line, port: /dev/ttyS0, line: cts, pressed_is: low
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 _STRICT: dict[str, object] = {"extra": "forbid", "allow_inf_nan": False}
 
 ButtonUse = Literal["deadman", "stop", "cut", "hold", "resume", "confirm", "reset", "arm", "start"]
 """What a button of a gamepad may be for: the deadman, or the value of an `OperatorAction`."""
+
+
+StickUse = Literal["forward", "left", "yaw"]
+"""What an axis of a gamepad steers; above 0 is forward, to the left, turning left."""
+
+
+@dataclass(frozen=True, slots=True)
+class StickConfig:
+    """One axis of a gamepad's sticks.
+
+    Attributes:
+        axis: The kernel's name of it (`ABS_Y`).
+        inverted: Whether it counts the other way; sticks count up to the right and towards the person.
+        dead_zone: Share of its way from the centre, 0 to 1, in which it counts as centred; what is beyond begins at 0.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    axis: str
+    inverted: bool
+    dead_zone: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +56,14 @@ class GamepadConfig:
     Attributes:
         device: Event device; a path under `/dev/input/by-id` stays the same over restarts.
         buttons: The kernel's name of the button for each use (`BTN_EAST`); one for `stop` is required.
+        sticks: What steers, where a mission lets a person steer; none steers nothing.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
     device: str
     buttons: Mapping[ButtonUse, str]
+    sticks: Mapping[StickUse, StickConfig] = field(default_factory=dict[StickUse, StickConfig])
 
 
 @dataclass(frozen=True, slots=True)

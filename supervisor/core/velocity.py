@@ -57,3 +57,17 @@ class VelocityAsk(NamedTuple):
     stamp_s: float
     source: str = ""
     absence: str = ""
+
+
+class Steered(NamedTuple):
+    """What became of a wish in one tick of a stage in which a person steers.
+
+    Attributes:
+        ask: The wish, None where there was none.
+        told: What the policy is told.
+        reason: Why the wish does not count, "" where it does.
+    """
+
+    ask: VelocityAsk | None
+    told: Velocity
+    reason: str

@@ -19,6 +19,7 @@ from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.preparation import Prepared, prepare, signature_path
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.shared.desk import SharedOperator
+from trees.steering import steering_problems
 
 MISSION_HZ = 50.0
 """The tree is ticked at least this often; a faster policy makes it faster."""
@@ -55,6 +56,7 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     clock = virtual if options.fast else WallClock()
     prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
     _require_signature(prepared)
+    _require_pilot(prepared, options)
     tick_cycles = cycles_per_tick(prepared.robot.config.control_hz, prepared.policy.period_s)
     world = None
     if options.fast and not options.shadow:
@@ -119,6 +121,25 @@ def _require_signature(prepared: Prepared) -> None:
     ]
     if wanting and prepared.signature is None:
         raise RefusedError([f"stage {', '.join(wanting)} judges the robot by its signature", *prepared.remarks])
+
+
+def _require_pilot(prepared: Prepared, options: RunOptions) -> None:
+    """A mission that a person steers needs a person, and a policy that can be steered.
+
+    Raises:
+        RefusedError: In lockstep, where no person can keep up.
+        ConfigError: The policy cannot be steered.
+    """
+    steered = [stage.name for stage in prepared.mission.stages if stage.steering is not None]
+    if not steered:
+        return
+    problems = steering_problems(prepared.policy)
+    if problems:
+        raise ConfigError(Problem(str(prepared.policy_path), None, "command", text, "see there") for text in problems)
+    if options.fast:
+        raise RefusedError(
+            [f"a person steers in stage {', '.join(steered)}, and --fast waits for nobody; leave --fast out"]
+        )
 
 
 def _inputs(options: RunOptions, prepared: Prepared) -> dict[str, Path]:

@@ -225,10 +225,10 @@ class FakePilot:
         self.absence = ""
         self.error: Exception | None = None
 
-    def asked(self) -> VelocityAsk | None:
+    def asked(self, later_s: float = 0.0) -> VelocityAsk | None:
         if self.error is not None:
             raise self.error
-        return VelocityAsk(self.velocity, self.bench.now_s - self.age_s, "command", self.absence)
+        return VelocityAsk(self.velocity, self.bench.now_s + later_s - self.age_s, "command", self.absence)
 
 
 class Bench:

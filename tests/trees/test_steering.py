@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from py_trees.common import Status
 
 from supervisor.core.levels import OperatorAction
-from supervisor.core.velocity import COMMANDS, NEUTRAL, Velocity, VelocityAsk
+from supervisor.core.velocity import COMMANDS, NEUTRAL, Steered, Velocity, VelocityAsk
 from tests.trees.stand_ins import TICK_S, Bench, FakePilot
-from trees.actions.steering import SteerPolicy
+from trees.actions.steering import ENDING, HANDOVER, SteerPolicy
 from trees.missions.schema import STAND_S, Duration, SteeringSpec
 from trees.steering import LONGEST_TICK_S, NOBODY, UNCENTRED, Steering
 
@@ -141,7 +142,7 @@ def test_whatever_is_asked_whenever_the_velocity_keeps_its_range_and_its_acceler
 class Drive:
     """A leaf that steers, and all that a test looks at."""
 
-    def __init__(self, minimum_s: float = 1.0, maximum_s: float = 5.0) -> None:
+    def __init__(self, minimum_s: float = 1.0, maximum_s: float = 5.0, lead_s: float = 1.1) -> None:
         self.bench = bench = Bench()
         bench.operator.is_silent = True
         bench.policy.command_names = ("extra", *COMMANDS[::-1])
@@ -149,7 +150,7 @@ class Drive:
         self.pilot = FakePilot(bench)
         bench.context.pilot = self.pilot
         self.leaf = SteerPolicy(1.0, Duration(minimum_s, maximum_s), SPEC, bench.context, bench.motion)
-        self.tick(1.1)
+        self.tick(lead_s)
 
     def tick(self, duration_s: float) -> str:
         return self.bench.tick(self.leaf, round(duration_s / TICK_S))
@@ -161,9 +162,6 @@ class Drive:
     def told(self) -> tuple[float, ...]:
         """What the policy was told last: extra, yaw, left, forward."""
         return tuple(self.bench.policy.steps[-1][1])
-
-    def notes(self) -> list[str]:
-        return [note.text for note in self.bench.context.take_notes()]
 
 
 def test_the_policy_is_told_each_velocity_in_its_own_place() -> None:
@@ -177,10 +175,12 @@ def test_the_policy_is_told_each_velocity_in_its_own_place() -> None:
 
 
 def test_while_the_policy_takes_over_nobody_steers() -> None:
-    drive = Drive()
-    for _, command, _ in drive.bench.policy.steps:
-        assert not command.any()
-    assert set(drive.bench.judge.labels) == {"approach", "steered"}
+    drive = Drive(lead_s=TICK_S)
+    drive.pilot.velocity = FORWARD
+    drive.tick(0.88)
+    assert drive.bench.context.steered == Steered(drive.pilot.asked(-TICK_S), NEUTRAL, HANDOVER)
+    assert len(drive.bench.policy.steps) == 45
+    assert not any(command.any() for _, command, _ in drive.bench.policy.steps)
 
 
 def test_a_lost_pilot_is_told_to_the_policy_in_the_same_tick() -> None:
@@ -207,7 +207,7 @@ def test_a_second_activation_wants_a_centred_stick_again() -> None:
     drive = Drive()
     drive.pilot.velocity = FORWARD
     drive.tick(1.0)
-    drive.leaf.stop(drive.leaf.status.__class__.INVALID)
+    drive.leaf.stop(Status.INVALID)
     drive.tick(2.5)
     assert drive.told == (0.0, 0.0, 0.0, 0.0)
     assert drive.leaf.feedback_message == UNCENTRED
@@ -237,24 +237,19 @@ def test_it_ends_when_the_person_confirms_and_not_before_its_minimum() -> None:
     assert drive.tick_to_end(0.2) == "success"
 
 
-def test_what_was_asked_is_noted_when_it_changes_and_not_more_often_than_ten_times_a_second() -> None:
-    drive = Drive()
-    assert drive.notes() == [
-        f"steering: command asks {NEUTRAL}; told forward 0.00 m/s, left 0.00 m/s, yaw 0.00 rad/s"
-    ]
-    drive.tick(1.0)
-    assert drive.notes() == []
+def test_what_became_of_a_wish_is_told_in_every_tick_and_in_no_other_stage() -> None:
+    drive = Drive(maximum_s=2.0)
+    context = drive.bench.context
     drive.pilot.velocity = FORWARD
-    drive.tick(0.8)
-    notes = drive.bench.context.take_notes()
-    assert len(notes) == 7
-    assert all(b.time_s - a.time_s >= 0.1 - 1e-9 for a, b in pairwise(notes))
-    assert notes[0].data["asked"] == [0.6, 0.0, 0.0]
-    assert notes[-1].data["told"] == [0.6, 0.0, 0.0]
-    drive.pilot.absence = "the deadman was let go"
-    drive.pilot.velocity = Velocity(nan, 0.0, 0.0)
-    drive.tick(0.2)
-    last = drive.bench.context.take_notes()[-1]
-    assert last.data == {"asked": None, "source": "command", "told": [0, 0, 0], "reason": "the deadman was let go"}
     drive.tick(1.0)
-    assert drive.notes() == []
+    assert context.steered is not None
+    assert (context.steered.ask, context.steered.told) == (drive.pilot.asked(-TICK_S), FORWARD)
+    assert context.steered.reason == ""
+    drive.pilot.absence = "the deadman was let go"
+    drive.tick(TICK_S)
+    assert context.steered.told == NEUTRAL
+    assert context.steered.reason == "the deadman was let go"
+    drive.tick(1.0)
+    assert context.steered.reason == ENDING
+    context.begin_tick(context.snapshot, drive.bench.now_s)
+    assert context.steered is None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from supervisor.core.errors import LinkError
-from supervisor.runtime.inputs.messages import ANSWER_BYTES, Answer, decode_answer, encode_request
+from supervisor.runtime.inputs.messages import ANSWER_BYTES, Answer, Request, decode_answer, encode_request
 from supervisor.runtime.inputs.places import socket_name, sockets
 
 TIMEOUT_S: Final = 3.0
@@ -31,11 +31,11 @@ def running() -> dict[str, Path]:
     return found
 
 
-def send(command: str, robot: str | None = None, timeout_s: float = TIMEOUT_S) -> Answer:
+def send(request: Request, robot: str | None = None, timeout_s: float = TIMEOUT_S) -> Answer:
     """Ask the supervisor that runs.
 
     Args:
-        command: One of `COMMANDS`.
+        request: What.
         robot: Name of its robot; None where only one runs.
         timeout_s: How long to wait for the answer.
 
@@ -59,7 +59,7 @@ def send(command: str, robot: str | None = None, timeout_s: float = TIMEOUT_S) -
         try:
             # Who is refused already has an answer waiting, and nobody who would hear more.
             with contextlib.suppress(BrokenPipeError):
-                end.send(encode_request(command))
+                end.send(encode_request(request))
             raw = end.recv(ANSWER_BYTES)
         except TimeoutError:
             raise LinkError(f"the {name} has not answered for {timeout_s:g} s; {_HARDWARE}") from None

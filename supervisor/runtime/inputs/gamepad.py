@@ -1,4 +1,4 @@
-"""A gamepad through `evdev`: buttons as edges, and the deadman as what is held."""
+"""A gamepad through `evdev`: buttons as edges, the deadman as what is held, and where the sticks stand."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any, Final, Protocol
 from supervisor.core.errors import RefusedError
 from supervisor.core.levels import OperatorAction
 from supervisor.core.robot_inputs import GamepadConfig
+from supervisor.runtime.inputs.sticks import Sticks
 
 LOOK_AGAIN_S: Final = 1.0
 """How often an unplugged gamepad is looked for."""
 
 DEADMAN: Final = "deadman"
 
-_SYN, _KEY = 0, 1
+_SYN, _KEY, _ABS = 0, 1, 3
 _REPORT, _DROPPED = 0, 3
 _DOWN: Final = 1
 _READS: Final = 8
@@ -33,8 +34,12 @@ class Device(Protocol):
         """Codes of the buttons that are down."""
         ...
 
-    def capabilities(self) -> Mapping[int, Any]:
-        """Codes by type of event."""
+    def absinfo(self, axis_num: int) -> Any:
+        """Where an axis stands, and between what: `value`, `min`, `max`."""
+        ...
+
+    def capabilities(self, *, absinfo: bool = True) -> Mapping[int, Any]:
+        """Codes by type of event; those of axes with their `absinfo`, unless told otherwise."""
         ...
 
     def close(self) -> None:
@@ -43,7 +48,7 @@ class Device(Protocol):
 
 
 class Gamepad:
-    """The buttons of one gamepad. A button that is down when it is opened is no press, and holds no deadman.
+    """One gamepad. What is down when it is opened is no press and no deadman; a stick has to be centred once.
 
     Args:
         config: Which gamepad, and what its buttons are for.
@@ -54,30 +59,35 @@ class Gamepad:
         is_deadman_held: Whether the deadman's button was pressed, and is down.
 
     Raises:
-        RefusedError: It is not there, or has not the buttons.
+        RefusedError: It is not there, or has not the buttons or the axes.
     """
 
     def __init__(self, config: GamepadConfig, open_device: Callable[[str], Device], codes: Mapping[str, int]) -> None:
-        unknown = [name for name in config.buttons.values() if name not in codes]
+        axes = [stick.axis for stick in config.sticks.values()]
+        unknown = [name for name in (*config.buttons.values(), *axes) if name not in codes]
         if unknown:
-            raise RefusedError([f"operator.gamepad: no button is called {', '.join(unknown)}; see them with evtest"])
+            raise RefusedError(
+                [f"operator.gamepad: no button or axis is called {', '.join(unknown)}; see them with evtest"]
+            )
         self._config = config
         self._open_device = open_device
         self._uses = {codes[name]: use for use, name in config.buttons.items()}
+        self._needed = {_KEY: {codes[name]: name for name in config.buttons.values()}}
+        self._needed[_ABS] = {codes[name]: name for name in axes}
+        self._sticks = Sticks(config.sticks, codes)
         self._device: Device | None = None
         self._down: set[int] = set()
         self._is_behind = False
         self._look_again_s = float("-inf")
         self.is_deadman_held = False
         try:
-            self._open()
+            missing = self._open()
         except OSError as error:
             reason = (
                 f"operator.gamepad: {config.device} cannot be opened: {error.strerror}; plug it in, check the name "
                 "under /dev/input/by-id, and that you may (group input)"
             )
             raise RefusedError([reason]) from None
-        missing = [name for name in config.buttons.values() if codes[name] not in self._own_codes()]
         if missing:
             self.close()
             reason = f"operator.gamepad: {config.device} has no {', '.join(missing)}; see what it has with evtest"
@@ -94,9 +104,10 @@ class Gamepad:
         if self._device is None and now_s >= self._look_again_s:
             self._look_again_s = now_s + LOOK_AGAIN_S
             try:
-                self._open()
+                if self._open():
+                    self._lose()
             except OSError:
-                self._device = None
+                self._lose()
         if self._device is None:
             return pressed
         try:
@@ -110,15 +121,34 @@ class Gamepad:
             self._lose()
         return pressed
 
-    def _open(self) -> None:
-        device = self._open_device(self._config.device)
-        self._device = device
+    @property
+    def steered(self) -> tuple[float, float, float]:
+        """Forward, left and turning left, each a fraction from -1 to 1 of what the policy may be told."""
+        return self._sticks.fractions
+
+    def _open(self) -> list[str]:
+        """Begin anew with whatever is plugged in.
+
+        Returns:
+            What of the buttons and axes it has not; then nothing is read of it.
+
+        Raises:
+            OSError: It is not there.
+        """
+        self._device = device = self._open_device(self._config.device)
         self._down = set(device.active_keys())
         self._is_behind = False
         self.is_deadman_held = False
-
-    def _own_codes(self) -> set[int]:
-        return set() if self._device is None else set(self._device.capabilities().get(_KEY, ()))
+        own = device.capabilities(absinfo=False)
+        missing = [
+            name
+            for kind, needed in self._needed.items()
+            for code, name in needed.items()
+            if code not in own.get(kind, ())
+        ]
+        if not missing:
+            self._sticks.look(device.absinfo)
+        return missing
 
     def _take(self, event: Any, pressed: list[OperatorAction]) -> None:
         """One event of the kernel."""
@@ -129,10 +159,14 @@ class Gamepad:
                 self._catch_up(pressed)
         elif event.type == _KEY and not self._is_behind:
             self._change(event.code, event.value >= _DOWN, pressed)
+        elif event.type == _ABS and not self._is_behind:
+            self._sticks.move(event.code, event.value)
 
     def _catch_up(self, pressed: list[OperatorAction]) -> None:
         """The kernel's queue ran over: what is down now tells which edges were lost."""
         self._is_behind = False
+        if self._device is not None:
+            self._sticks.catch_up(self._device.absinfo)
         now_down = set() if self._device is None else set(self._device.active_keys())
         for code in self._down ^ now_down:
             self._change(code, code in now_down, pressed)
@@ -152,6 +186,7 @@ class Gamepad:
         """It was unplugged, or is out of reach."""
         device, self._device = self._device, None
         self.is_deadman_held = False
+        self._sticks.lose()
         if device is not None:
             try:
                 device.close()
@@ -168,7 +203,7 @@ def open_gamepad(config: GamepadConfig) -> Gamepad:
     """Open a gamepad.
 
     Raises:
-        RefusedError: evdev is not installed, or the gamepad is not there or has not the buttons.
+        RefusedError: evdev is not installed, or the gamepad is not there or has not the buttons or the axes.
     """
     try:
         # An extra; only needed where a robot has a gamepad.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
 from supervisor.core.levels import OperatorAction
+from supervisor.core.velocity import NEUTRAL, Velocity
 
 REQUEST_BYTES: Final = 256
 """No request comes near it."""
@@ -16,6 +18,7 @@ ANSWER_BYTES: Final = 131_072
 """A status of 30 joints and their buses takes 4 kB; a socket's buffer holds 200 kB."""
 
 STATUS: Final = "status"
+STEER: Final = "steer"
 
 COMMANDS: Final = {
     OperatorAction.STOP.value: "Stop: the robot moves to its rest pose at bounded speed, then its motors go off.",
@@ -28,7 +31,7 @@ COMMANDS: Final = {
     OperatorAction.CUT.value: "Motors off at once: the robot falls.",
     STATUS: "Tell how the run is: stage, level, arming, question, stop, buses.",
 }
-"""Everything that can be asked of a running supervisor, and what it does."""
+"""Everything that can be asked of a running supervisor by a word alone, and what it does."""
 
 AnswerKind = Literal["accepted", "refused", "unanswered", "error"]
 
@@ -50,13 +53,29 @@ class Answer:
     status: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def encode_request(command: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a supervisor.
+
+    Attributes:
+        command: One of `COMMANDS`, or `steer`.
+        velocity: For `steer`: the wish, three finite numbers.
+    """
+
+    command: str
+    velocity: Velocity = NEUTRAL
+
+
+def encode_request(request: Request) -> bytes:
     """A request as bytes."""
-    return json.dumps({"command": command}).encode()
+    content: dict[str, object] = {"command": request.command}
+    if request.command == STEER:
+        content["velocity"] = list(request.velocity)
+    return json.dumps(content).encode()
 
 
-def decode_request(raw: bytes) -> str:
-    """The command of a request.
+def decode_request(raw: bytes) -> Request:
+    """A request out of bytes.
 
     Raises:
         ValueError: It is none, and what is wrong with it.
@@ -67,12 +86,31 @@ def decode_request(raw: bytes) -> str:
         content = json.loads(raw)
     except (ValueError, RecursionError):
         raise ValueError("a request that is not JSON") from None
-    if not isinstance(content, dict) or set(cast("dict[str, object]", content)) != {"command"}:
-        raise ValueError('a request that is not {"command": …}')
-    command = cast("dict[str, object]", content)["command"]
+    found = cast("dict[str, object]", content) if isinstance(content, dict) else {}
+    command = found.get("command")
+    if command == STEER and set(found) == {"command", "velocity"}:
+        return Request(STEER, _velocity(found["velocity"]))
+    if set(found) != {"command"}:
+        raise ValueError('a request that is neither {"command": …} nor {"command": "steer", "velocity": […]}')
     if not isinstance(command, str) or command not in COMMANDS:
-        raise ValueError(f"an unknown command; allowed: {', '.join(COMMANDS)}")
-    return command
+        raise ValueError(f"an unknown command; allowed: {', '.join(COMMANDS)}, {STEER} with a velocity")
+    return Request(command)
+
+
+def _velocity(found: object) -> Velocity:
+    """A wish out of JSON.
+
+    Raises:
+        ValueError: It is not three finite numbers.
+    """
+    values = cast("list[object]", found) if isinstance(found, list) else []
+    # In JSON true is no number, but in Python it is one.
+    if len(values) == 3 and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        with suppress(OverflowError):
+            velocity = Velocity(*(float(cast(float, value)) for value in values))
+            if velocity.is_finite:
+                return velocity
+    raise ValueError("a velocity that is not three finite numbers: forward m/s, left m/s, yaw rad/s")
 
 
 def encode_answer(answer: Answer) -> bytes:

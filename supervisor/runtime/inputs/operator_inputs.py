@@ -14,9 +14,12 @@ from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_inputs import OperatorConfig
+from supervisor.core.velocity import Velocity
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.inputs.gamepad import Gamepad, open_gamepad
-from supervisor.runtime.inputs.keys import DEADMAN_LEGEND, LEGEND
+from supervisor.runtime.inputs.helm import NO_HELM, Helm, SteeredMission
+from supervisor.runtime.inputs.keys import DEADMAN_LEGEND, LEGEND, STEERING_LEGEND
+from supervisor.runtime.inputs.messages import Answer
 from supervisor.runtime.inputs.pressing import Outcome, Press, PressDesk, Presses
 from supervisor.runtime.inputs.server import CommandServer
 from supervisor.runtime.inputs.status import run_status
@@ -49,7 +52,13 @@ class OperatorInputs:
         terminal: The terminal, None without one.
         gamepad: The gamepad, None without one.
         has_stand_in: Whether a stand-in operates: nobody has to hold a deadman then.
+        helm: Where a wish for a velocity goes, None where nobody steers.
         on_done: Called with each press when its outcome is known.
+
+    Attributes:
+        presses: What became of presses.
+        server: The local socket, None without one.
+        remark: What a person should know before the run, "" for nothing.
     """
 
     def __init__(
@@ -60,8 +69,10 @@ class OperatorInputs:
         gamepad: Gamepad | None,
         *,
         has_stand_in: bool = False,
+        helm: Helm | None = None,
         on_done: Callable[[Press], None] | None = None,
     ) -> None:
+        self._helm = helm
         self._deadman = "none" if has_stand_in else operator.deadman
         self._button = "" if operator.gamepad is None else operator.gamepad.buttons.get("deadman", "")
         self._terminal = terminal
@@ -70,6 +81,7 @@ class OperatorInputs:
         self._snapshot: Snapshot | None = None
         self.presses = Presses(desk, self._hindrance, on_done)
         self.server: CommandServer | None = None
+        self.remark = ""
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -97,7 +109,21 @@ class OperatorInputs:
                 presses.press(action, GAMEPAD, now_s)
         if self.server is not None:
             self.server.poll(now_s)
-        return self._link(snapshot)
+        link = self._link(snapshot)
+        if self._helm is not None:
+            self._steer(self._helm, link, now_s)
+        return link
+
+    def steer(self, velocity: Velocity, now_s: float) -> Answer:
+        """Take a wish for a velocity that came over the socket."""
+        return NO_HELM if self._helm is None else self._helm.command(velocity, now_s)
+
+    def _steer(self, helm: Helm, link: OperatorLink, now_s: float) -> None:
+        """Say what is asked now. Whoever does not hold the deadman asks nothing, at rest as in motion."""
+        absence = link.reason or (self._hindrance() and "the deadman is not held")
+        gamepad = (0.0, 0.0, 0.0) if self._gamepad is None else self._gamepad.steered
+        terminal = (0.0, 0.0, 0.0) if self._terminal is None else self._terminal.steered(now_s)
+        helm.tell(absence, gamepad, terminal, now_s)
 
     def _link(self, snapshot: Snapshot | None) -> OperatorLink:
         if self._terminal is not None and not self._terminal.is_there:
@@ -119,10 +145,12 @@ class OperatorInputs:
         return ""
 
     def legend(self) -> tuple[str, ...]:
-        """What may be pressed in the terminal; nothing without one."""
+        """What may be pressed in the terminal, if there is one, after what else a person should know."""
+        remark = (self.remark,) if self.remark else ()
         if self._terminal is None:
-            return ()
-        return (*LEGEND, DEADMAN_LEGEND) if self._deadman == "terminal" else LEGEND
+            return remark
+        steering = () if self._helm is None else (STEERING_LEGEND,)
+        return (*remark, *LEGEND, *steering, *((DEADMAN_LEGEND,) if self._deadman == "terminal" else ()))
 
     def close(self) -> None:
         """Let go of all of it, the terminal as it was found. Idempotent, never raises."""
@@ -140,6 +168,7 @@ def open_operator_inputs(
     desk: PressDesk,
     *,
     has_stand_in: bool = False,
+    steered: SteeredMission | None = None,
     on_done: Callable[[Press], None] | None = None,
     descriptor: int | None = None,
     clock_s: Callable[[], float] = time.monotonic,
@@ -150,7 +179,8 @@ def open_operator_inputs(
         robot: The robot.
         memory: The run's shared memory, for `handrail status`.
         desk: Where presses go: a `Desk`.
-        has_stand_in: Whether a stand-in operates.
+        has_stand_in: Whether a stand-in operates; its gamepad is opened only where a person steers.
+        steered: What a person steers, None for nothing.
         on_done: Called with each press when its outcome is known: for the record, and to show it.
         descriptor: Of the terminal; standard input where it is None.
         clock_s: Monotonic.
@@ -164,14 +194,25 @@ def open_operator_inputs(
     if operator.deadman == "terminal" and terminal_descriptor is None and not has_stand_in:
         reason = "operator.deadman is terminal, but this run was not started in one; start it there, without a pipe"
         raise RefusedError([reason])
-    gamepad = None if operator.gamepad is None or has_stand_in else open_gamepad(operator.gamepad)
+    gamepad, remark = None, ""
+    if operator.gamepad is not None and (not has_stand_in or steered is not None):
+        try:
+            gamepad = open_gamepad(operator.gamepad)
+        except RefusedError as error:
+            if not has_stand_in:
+                raise
+            # Nobody must own a gamepad to try a mission in simulation.
+            remark = f"{error}; the simulated robot goes on without it"
     terminal = None if terminal_descriptor is None else Terminal(terminal_descriptor)
-    inputs = OperatorInputs(operator, desk, terminal, gamepad, has_stand_in=has_stand_in, on_done=on_done)
+    helm = None if steered is None else Helm(steered, memory.wish.write, memory.steered.asked)
+    inputs = OperatorInputs(operator, desk, terminal, gamepad, has_stand_in=has_stand_in, helm=helm, on_done=on_done)
+    inputs.remark = remark
     try:
         inputs.server = CommandServer(
             robot.name,
             inputs.presses.press,
             lambda: run_status(memory, inputs.snapshot, desk.prompt, clock_s()),
+            inputs.steer,
         )
     except BaseException:
         inputs.close()

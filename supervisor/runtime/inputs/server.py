@@ -18,10 +18,12 @@ from typing import Any, Final
 
 from supervisor.core.errors import RefusedError
 from supervisor.core.levels import OperatorAction
+from supervisor.core.velocity import Velocity
 from supervisor.runtime.inputs.messages import (
     ANSWER_BYTES,
     REQUEST_BYTES,
     STATUS,
+    STEER,
     Answer,
     decode_request,
     encode_answer,
@@ -86,6 +88,7 @@ class CommandServer:
         robot: Name of the robot.
         press: Takes a press.
         status: Tells how the run is.
+        steer: Takes a wish for a velocity, at a time.
 
     Attributes:
         path: The socket's address.
@@ -101,9 +104,11 @@ class CommandServer:
         robot: str,
         press: Callable[[OperatorAction, str, float], Press],
         status: Callable[[], Mapping[str, Any]],
+        steer: Callable[[Velocity, float], Answer],
     ) -> None:
         self._press = press
         self._status = status
+        self._steer = steer
         self._user = os.geteuid()
         self._connections: list[_Connection] = []
         self._allowance = REQUESTS_PER_S
@@ -201,11 +206,12 @@ class CommandServer:
     def _take(self, connection: _Connection, raw: bytes, now_s: float) -> None:
         """A request, or what was sent in its place."""
         try:
-            command = decode_request(raw)
+            request = decode_request(raw)
         except ValueError as error:
             self.counters.malformed += 1
             self._answer(connection, Answer("error", (str(error),)))
             return
+        command = request.command
         self._allowance -= 1.0
         if self._allowance < 0.0 and command not in _STOPS:
             self._allowance = max(self._allowance, -1.0)
@@ -215,6 +221,9 @@ class CommandServer:
         self.counters.requests += 1
         if command == STATUS:
             self._answer(connection, self._status_answer())
+            return
+        if command == STEER:
+            self._answer(connection, self._steer(request.velocity, now_s))
             return
         connection.press = self._press(OperatorAction(command), SOURCE, now_s)
         self._serve(connection, now_s)

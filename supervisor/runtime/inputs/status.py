@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from supervisor.core.exchange import Snapshot
 from supervisor.core.ports import Prompt
+from supervisor.runtime.inputs.helm import FRESH_S
 from supervisor.runtime.shared.memory import RunMemory
 
 PROCESSES: Final = ("control", "mission", "recorder", "guardian")
@@ -24,6 +25,7 @@ def run_status(memory: RunMemory, snapshot: Snapshot | None, prompt: Prompt | No
     status: dict[str, Any] = {
         "question": None if prompt is None else {"text": prompt.text, "action": prompt.action.value},
         "stage": _stage(memory),
+        "steering": _steering(memory, now_s),
         "ages_s": {name: _age_s(memory, name, now_s) for name in PROCESSES},
     }
     if snapshot is None:
@@ -67,6 +69,14 @@ def _stage(memory: RunMemory) -> str:
     found = memory.output.read()
     output = None if found is None else memory.codec.decode(found[1])
     return "" if output is None else output.stage
+
+
+def _steering(memory: RunMemory, now_s: float) -> dict[str, Any] | None:
+    """What the policy is told while a person steers, None while nobody does."""
+    told = memory.steered.asked()
+    if told is None or not now_s - told.stamp_s <= FRESH_S:
+        return None
+    return {"told": str(told.velocity), "source": told.source, "reason": told.absence}
 
 
 def _age_s(memory: RunMemory, name: str, now_s: float) -> float | None:

@@ -15,6 +15,10 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
         f"robot     {status['arming']}, level {status['level']}{at_rest}",
         f"stage     {status['stage'] or '-'}",
     ]
+    steering = status.get("steering")
+    if steering is not None:
+        why = f" ({steering['reason']})" if steering["reason"] else f" by {steering['source'] or 'nobody'}"
+        lines.append(f"steering  told {steering['told']}{why}")
     question = status["question"]
     if question is not None:
         lines.append(f"question  {question['text']} (answer: handrail {question['action']})")

@@ -83,6 +83,10 @@ class Terminal:
         """Whether a key is held down, as far as a terminal can tell: it sends one again and again."""
         return self.is_there and now_s - self._last_key_s < RELEASED_S
 
+    def steered(self, now_s: float) -> tuple[float, float, float]:
+        """What its keys steer: see `KeyDecoder.steered`. Nothing once it was closed."""
+        return self._decoder.steered(now_s) if self.is_there else (0.0, 0.0, 0.0)
+
     def close(self) -> None:
         """Leave the terminal as it was found. Idempotent."""
         self._restore()

@@ -13,6 +13,7 @@ from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
 from supervisor.runtime.guarding import guardian_setup, guardian_socket
+from supervisor.runtime.inputs.helm import SteeredMission
 from supervisor.runtime.inputs.operator_inputs import open_operator_inputs, press_note, press_text
 from supervisor.runtime.inputs.pressing import Press
 from supervisor.runtime.interrupts import Interrupts
@@ -83,6 +84,7 @@ class Launcher:
         mission_limit_s: The mission's own limit.
         others: Processes that run already, and are watched too.
         state: Folder that outlives the run, where the guardian keeps its latch.
+        steered: What a person steers in the mission, None for nothing.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Launcher:
         mission_limit_s: float,
         others: Mapping[str, Child],
         state: Path,
+        steered: SteeredMission | None = None,
     ) -> None:
         self._shared, self._mission_setup = shared, mission
         self._progress, self._interrupts = progress, interrupts
@@ -106,6 +109,7 @@ class Launcher:
             self._memory,
             self._desk,
             has_stand_in=mission.has_stand_in,
+            steered=steered,
             on_done=self._on_press,
         )
         self._others = others

@@ -30,6 +30,8 @@ from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
 from supervisor.runtime.shared.desk import SharedOperator
 from supervisor.runtime.shared.links import MissionLink
 from supervisor.runtime.shared.memory import Health, Note, RunMemory, opened
+from supervisor.runtime.shared.steering import steered_ask
+from supervisor.runtime.steering_record import SteeringRecord
 from supervisor.runtime.timed_policy import TimedPolicy
 from supervisor.runtime.witness import Witness
 from trees.context import MissionContext
@@ -90,7 +92,7 @@ class MissionLoop:
             self._policy,
             self._judge,
             self._operator,
-            pilot=memory.steering,
+            pilot=memory.wish,
             timer_s=time.monotonic,
             leaf_deadline_s=LEAF_DEADLINE_TICKS * setup.tick_s,
         )
@@ -99,6 +101,7 @@ class MissionLoop:
         self._inherited = InheritedStop(self._operator)
         self._witness = Witness()
         self._ticks = DurationHistogram()
+        self._steering = SteeringRecord()
         self._stage = ""
         self._has_moved = False
         self._told_faults = self._told_reports = 0
@@ -162,8 +165,10 @@ class MissionLoop:
         for report in context.reports[self._told_reports :]:
             if report.outcome != "passed" and report.notes:
                 self._note(EventKind.NOTE, now_s, f"stage {report.name} {report.outcome}: {'; '.join(report.notes)}")
-        for note in context.take_notes():
-            self._note(EventKind.OPERATOR, note.time_s, note.text, note.data)
+        if context.steered is not None:
+            self._memory.steered.write(steered_ask(context.steered, now_s))
+            for text, data in self._steering.look(context.steered, now_s):
+                self._note(EventKind.OPERATOR, now_s, text, data)
         self._told_faults, self._told_reports = len(context.faults), len(context.reports)
 
     def part(self) -> MissionPart:

@@ -10,6 +10,7 @@ from supervisor.core.errors import HandrailError
 from supervisor.core.shared.segment import create_folder, remove_folder
 from supervisor.evidence.run_folder import RunFolder
 from supervisor.runtime.closing import Closing, MissionPart
+from supervisor.runtime.inputs.helm import steered_mission
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.preparation import Prepared
@@ -100,7 +101,10 @@ def _run(
             shared = replace(shared, robot=served, plant=memory / PLANT)
             mission = replace(mission, shared=shared)
         limit_s = prepared.mission.timeout_s
-        return Launcher(shared, mission, progress, interrupts, limit_s, others=others, state=state).run()
+        steered = steered_mission(prepared.mission, prepared.policy)
+        return Launcher(
+            shared, mission, progress, interrupts, limit_s, others=others, state=state, steered=steered
+        ).run()
     finally:
         for child in others.values():
             child.end()

@@ -152,7 +152,8 @@ class RunMemory:
         stand_in_presses: The stand-in of the simulation to control.
         prompts: Mission to operator: questions, as JSON.
         answers: Operator to mission: what was answered, as JSON.
-        steering: Operator to mission: the velocity that a person asks for.
+        wish: Operator to mission: the velocity that a person asks for.
+        steered: Mission to operator: what the policy is told of it, and why not more.
         operator_notes, mission_notes: Each to the recorder.
         latch: Control to recorder: what outlives the run.
         latch_kept: Recorder to control: how much of it is on the disk.
@@ -176,7 +177,7 @@ class RunMemory:
             "stand_in_presses": Presses.size(),
             "prompts": Slot.size(TEXT_BYTES),
             "answers": Slot.size(TEXT_BYTES),
-            "steering": Slot.size(AskSlot.SIZE),
+            **{name: Slot.size(AskSlot.SIZE) for name in ("wish", "steered")},
             "latch": Slot.size(CAPACITY),
             "latch_kept": Slot.size(KEPT_BYTES),
             **{name: Ring.size(NOTE_BYTES, NOTE_PLACES) for name in ("operator_notes", "mission_notes")},
@@ -196,7 +197,7 @@ class RunMemory:
         self.stand_in_presses = Presses(Ring(places["stand_in_presses"], _PRESS.size, PRESS_PLACES))
         self.prompts = Slot(places["prompts"], TEXT_BYTES)
         self.answers = Slot(places["answers"], TEXT_BYTES)
-        self.steering = AskSlot(Slot(places["steering"], AskSlot.SIZE))
+        self.wish, self.steered = (AskSlot(Slot(places[name], AskSlot.SIZE)) for name in ("wish", "steered"))
         self.operator_notes = Notes(Ring(places["operator_notes"], NOTE_BYTES, NOTE_PLACES))
         self.mission_notes = Notes(Ring(places["mission_notes"], NOTE_BYTES, NOTE_PLACES))
         self.latch = Slot(places["latch"], CAPACITY)

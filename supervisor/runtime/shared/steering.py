@@ -1,4 +1,4 @@
-"""What a person asks of the robot's velocity, from the process that sees it to the mission's."""
+"""What a person asks of the robot's velocity, from the process that sees it to the mission's, and what became of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from typing import Final
 
 from supervisor.core.shared.slot import Slot
-from supervisor.core.velocity import Velocity, VelocityAsk
+from supervisor.core.velocity import Steered, Velocity, VelocityAsk
 
 _FORM: Final = struct.Struct("<4d16s96s")
 
@@ -34,6 +34,12 @@ class AskSlot:
             return None
         forward, left, yaw, stamp_s, source, absence = _FORM.unpack(found[1])
         return VelocityAsk(Velocity(forward, left, yaw), stamp_s, _text(source), _text(absence))
+
+
+def steered_ask(steered: Steered, now_s: float) -> VelocityAsk:
+    """What became of a wish, in the form of one: the velocity is what the policy is told, the absence why not more."""
+    source = "" if steered.ask is None else steered.ask.source
+    return VelocityAsk(steered.told, now_s, source, steered.reason)
 
 
 def _raw(text: str, size: int) -> bytes:
