@@ -59,7 +59,7 @@ signature: $(VENV)/.installed-sim  ## Make the demo robot's signature again (aft
 	$(BIN)/handrail signature pup
 
 drawings: $(VENV)/.installed-sim  ## Draw the missions again, for the README and the docs.
-	for mission in deployment incremental_activation speed_progression; do \
+	for mission in deployment incremental_activation speed_progression teleoperation; do \
 	  $(BIN)/handrail tree $$mission --robot pup --format svg -o docs/$$mission.svg || exit; done
 
 # The range of MuJoCo versions is wide, and what is pinned is its newest end: this tries another version.

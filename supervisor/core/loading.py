@@ -247,8 +247,11 @@ def _problem_of(detail: ErrorDetails, document: Document) -> Problem:
     return document.problem(path, _shorten(detail.get("input")), allowed)
 
 
+_WRONG_KEY = "[key]"
+
+
 def _path_in(value: object, location: tuple[str | int, ...]) -> KeyPath:
-    """Drop pydantic's own markers (names of union members) from an error location."""
+    """Drop pydantic's own markers (names of union members, of a wrong key) from an error location."""
     path: list[str | int] = []
     for index, part in enumerate(location):
         if isinstance(value, dict) and part in value:
@@ -257,7 +260,7 @@ def _path_in(value: object, location: tuple[str | int, ...]) -> KeyPath:
         elif isinstance(value, list) and isinstance(part, int) and part < len(cast(list[object], value)):
             value = cast(list[object], value)[part]
             path.append(part)
-        elif index == len(location) - 1 and isinstance(value, dict):
+        elif index == len(location) - 1 and isinstance(value, dict) and part != _WRONG_KEY:
             path.append(part)
     return tuple(path)
 

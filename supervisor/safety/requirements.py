@@ -199,4 +199,21 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         "No damaged or foreign bytes make a decoder, a stream parser or a device raise, hang, or believe them.",
         "tests/fuzz/test_campaign.py::test_damaged_input_gives_no_exception_no_hang_and_no_false_feedback",
     ),
+    Requirement(
+        "SAF-510",
+        "Whatever a person asks for, the policy is told a velocity within its range, changed no faster than declared.",
+        "tests/trees/test_steering.py::"
+        "test_whatever_is_asked_whenever_the_velocity_keeps_its_range_and_its_acceleration",
+    ),
+    Requirement(
+        "SAF-511",
+        "A wish that is old, not a number, or of somebody who does not count as there, is a stand in the same tick.",
+        "tests/trees/test_steering.py::test_a_wish_in_doubt_is_zero_at_once_and_stays_so_until_centred",
+    ),
+    Requirement(
+        "SAF-512",
+        "A stick that is pushed when a stage begins or its gamepad is opened moves nothing until it was centred.",
+        "tests/runtime/inputs/test_sticks.py::"
+        "test_an_unplugged_gamepad_steers_nothing_and_plugged_in_again_only_once_centred",
+    ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import Level
 from supervisor.core.robot_file import Robot, load_robot
-from supervisor.core.robot_inputs import CanFrameStopConfig, GpioStopConfig, SerialLineStopConfig
+from supervisor.core.robot_inputs import CanFrameStopConfig, GpioStopConfig, SerialLineStopConfig, StickConfig
 from supervisor.core.safety import SafetyConfig
 
 ROBOT = """\
@@ -227,6 +227,12 @@ def test_a_robot_file_with_wrong_keys_or_types_is_refused(load: Load, old: str, 
 OPERATOR = (
     "operator:\n  deadman: gamepad\n  gamepad: {device: /dev/input/pad, buttons: {deadman: BTN_TL, stop: BTN_EAST}}\n"
 )
+STEERED = OPERATOR.replace(
+    "BTN_EAST}}",
+    "BTN_EAST}, sticks: {forward: {axis: ABS_Y, inverted: true, dead_zone: 0.1}, "
+    "yaw: {axis: ABS_RX, inverted: true, dead_zone: 0.2}}}",
+)
+UNHELD = STEERED.replace("deadman: BTN_TL, ", "")
 LINE = "emergency_stop: {kind: serial_line, port: /dev/ttyS0, line: cts, pressed_is: low}\n"
 CAN = "emergency_stop: {kind: can_frame, bus: can0, id: 0x701, mask: [0x81], released: [0x80], max_age_s: 0.1}\n"
 GPIO = "emergency_stop: {kind: gpio, chip: /dev/gpiochip0, line: ESTOP, pressed_is: high, bias: pull_up}\n"
@@ -240,6 +246,15 @@ def test_inputs_are_read(load: Load) -> None:
     assert (config.emergency_stop.id, config.emergency_stop.mask) == (0x701, (0x81,))
     assert isinstance(load(ROBOT + LINE, SAFETY).config.emergency_stop, SerialLineStopConfig)
     assert isinstance(load(ROBOT + GPIO, SAFETY).config.emergency_stop, GpioStopConfig)
+
+
+def test_sticks_are_read(load: Load) -> None:
+    gamepad = load(ROBOT + STEERED, SAFETY).config.operator.gamepad
+    assert gamepad is not None
+    assert dict(gamepad.sticks) == {
+        "forward": StickConfig("ABS_Y", True, 0.1),
+        "yaw": StickConfig("ABS_RX", True, 0.2),
+    }
 
 
 def test_without_inputs_there_is_no_deadman_and_no_stop_button(load: Load) -> None:
@@ -263,6 +278,19 @@ def test_a_bus_that_only_the_stop_button_is_on_is_used(load: Load) -> None:
         (OPERATOR, "BTN_EAST", "B", "operator.gamepad.buttons.stop", "BTN_EAST"),
         (OPERATOR, "BTN_EAST", "BTN_TL", "operator.gamepad.buttons.stop", "deadman has it"),
         (OPERATOR, "deadman: gamepad", "deadman: none", "operator.gamepad.buttons.deadman", "deadman: gamepad"),
+        (STEERED, "ABS_Y", "Y", "operator.gamepad.sticks.forward.axis", "as ABS_Y"),
+        (STEERED, "ABS_RX", "ABS_Y", "operator.gamepad.sticks.yaw.axis", "forward has it"),
+        (STEERED, "dead_zone: 0.1", "dead_zone: 0.0", "operator.gamepad.sticks.forward.dead_zone", "0.02 to 0.5"),
+        (STEERED, "dead_zone: 0.2", "dead_zone: 0.9", "operator.gamepad.sticks.yaw.dead_zone", "0.02 to 0.5"),
+        (STEERED, ", dead_zone: 0.2", "", "operator.gamepad.sticks.yaw.dead_zone", "required"),
+        (STEERED, "yaw:", "roll:", "operator.gamepad.sticks.roll", "'forward', 'left' or 'yaw'"),
+        (
+            STEERED.replace("deadman: BTN_TL, ", ""),
+            "deadman: gamepad",
+            "deadman: none",
+            "operator.gamepad.sticks",
+            "deadman: gamepad",
+        ),
         (OPERATOR, "stop:", "jump:", "operator.gamepad.buttons.jump", "'deadman', 'stop'"),
         (OPERATOR, "deadman: gamepad", "deadman: yes", "operator.deadman", "'none', 'terminal' or 'gamepad'"),
         (LINE, "/dev/ttyS0", "/dev/ttyUSB0", "emergency_stop.port", "imu0 has it"),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from supervisor.core.errors import ConfigError, RefusedError
 from supervisor.core.report import Criterion
-from supervisor.runtime.app import MISSION_HZ, _require_signature, cycles_per_tick, run_mission
+from supervisor.core.velocity import COMMANDS
+from supervisor.runtime.app import MISSION_HZ, _require_pilot, _require_signature, cycles_per_tick, run_mission
+from supervisor.runtime.locate import find_mission
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
+from tests.trees.stand_ins import FakePolicy
+from trees.missions.loader import load_mission
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,33 @@ def prepared(*metrics: str, signature: object = None) -> Any:
     return SimpleNamespace(
         mission=SimpleNamespace(stages=[stage]), signature=signature, remarks=("make one with: handrail signature",)
     )
+
+
+def steered(*names: str) -> Any:
+    """What was read of a mission that a person steers, with a policy of these commands."""
+    mission = load_mission(find_mission("teleoperation"))
+    return SimpleNamespace(mission=mission, policy=FakePolicy(names=names), policy_path=Path("contract.yaml"))
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+def test_a_mission_that_a_person_steers_is_refused_in_lockstep(*, shadow: bool) -> None:
+    found = steered(*COMMANDS)
+    found.policy.command_range = (np.full(3, -1.0), np.full(3, 1.0))
+    options = RunOptions("pup", "pup_walk", "teleoperation", fast=True, shadow=shadow)
+    with pytest.raises(RefusedError, match="a person steers in stage drive, and --fast waits for nobody"):
+        _require_pilot(found, options)
+    _require_pilot(found, replace(options, fast=False))
+
+
+def test_a_policy_that_cannot_be_steered_is_a_problem_of_its_contract() -> None:
+    with pytest.raises(ConfigError, match=r"contract.yaml: command: found steering needs the commands"):
+        _require_pilot(steered("vx_m_per_s", "wz_rad_per_s"), RunOptions("pup", "pup_walk", "teleoperation"))
+
+
+def test_a_mission_that_nobody_steers_takes_any_policy() -> None:
+    found = steered("gait")
+    found.mission = load_mission(find_mission("deployment"))
+    _require_pilot(found, RunOptions("pup", "pup_walk", "deployment", fast=True))
 
 
 def test_a_mission_that_judges_by_signature_is_refused_without_one() -> None:

@@ -101,3 +101,41 @@ def test_a_press_with_a_support_is_posted_when_the_support_is_reached() -> None:
 def test_it_is_named_in_the_record_and_knows_no_question_that_was_not_asked() -> None:
     assert AutoOperator.kind == "auto"
     assert not Bench().operator.answered("never/1")
+
+
+class Person:
+    """Takes offers up when told."""
+
+    kind = "person"
+
+    def __init__(self) -> None:
+        self.asked: list[Prompt] = []
+        self.taken = ""
+
+    def ask(self, prompt: Prompt) -> None:
+        self.asked.append(prompt)
+
+    def answered(self, key: str) -> bool:
+        return key == self.taken
+
+
+OFFER = Prompt("steer/1", "confirm to end", OperatorAction.CONFIRM, is_offer=True)
+
+
+def test_an_offer_is_left_to_a_person() -> None:
+    person = Person()
+    operator = AutoOperator(MemoryLink(), Hoist(), lambda prompt, now_s: None, person)
+    operator.ask(OFFER)
+    operator.ask(ARM)
+    operator.tick(100.0)
+    assert person.asked == [OFFER]
+    assert not operator.answered("steer/1")
+    person.taken = "steer/1"
+    assert operator.answered("steer/1")
+
+
+def test_an_offer_to_nobody_is_never_taken_up() -> None:
+    bench = Bench()
+    bench.operator.ask(OFFER)
+    assert bench.presses(100.0) == []
+    assert not bench.operator.answered("steer/1")

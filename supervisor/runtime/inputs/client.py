@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from supervisor.core.errors import LinkError
-from supervisor.runtime.inputs.messages import ANSWER_BYTES, Answer, Request, decode_answer, encode_request
+from supervisor.core.velocity import NEUTRAL, Velocity
+from supervisor.runtime.inputs.messages import ANSWER_BYTES, Answer, decode_answer, encode_request
 from supervisor.runtime.inputs.places import socket_name, sockets
 
 TIMEOUT_S: Final = 3.0
@@ -31,13 +32,14 @@ def running() -> dict[str, Path]:
     return found
 
 
-def send(request: Request, robot: str | None = None, timeout_s: float = TIMEOUT_S) -> Answer:
+def send(command: str, robot: str | None = None, timeout_s: float = TIMEOUT_S, velocity: Velocity = NEUTRAL) -> Answer:
     """Ask the supervisor that runs.
 
     Args:
-        request: What.
+        command: One of `COMMANDS`, or `steer`.
         robot: Name of its robot; None where only one runs.
         timeout_s: How long to wait for the answer.
+        velocity: For `steer`.
 
     Raises:
         LinkError: None runs, several do, or it does not answer.
@@ -59,7 +61,7 @@ def send(request: Request, robot: str | None = None, timeout_s: float = TIMEOUT_
         try:
             # Who is refused already has an answer waiting, and nobody who would hear more.
             with contextlib.suppress(BrokenPipeError):
-                end.send(encode_request(request))
+                end.send(encode_request(command, velocity))
             raw = end.recv(ANSWER_BYTES)
         except TimeoutError:
             raise LinkError(f"the {name} has not answered for {timeout_s:g} s; {_HARDWARE}") from None

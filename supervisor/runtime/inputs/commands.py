@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from supervisor.runtime.inputs.client import send
-from supervisor.runtime.inputs.messages import STATUS, Answer, Request
+from supervisor.runtime.inputs.messages import STATUS, Answer
 from supervisor.runtime.inputs.status_text import status_lines
 
 EXIT_CODES: Final = {"accepted": 0, "refused": 10, "unanswered": 70, "error": 2}
@@ -21,7 +21,7 @@ def carry_out(command: str, robot: str | None, *, as_json: bool) -> tuple[str, i
     Raises:
         LinkError: None runs, several do, or it does not answer.
     """
-    answer = send(Request(command), robot)
+    answer = send(command, robot)
     code = EXIT_CODES[answer.kind]
     if as_json:
         content = {"command": command, "outcome": answer.kind, "lines": list(answer.lines), "status": answer.status}

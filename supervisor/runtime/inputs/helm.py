@@ -19,10 +19,6 @@ FRESH_S: Final = 0.5
 
 COMMAND: Final = "command"
 
-NO_HELM: Final = Answer(
-    "refused", ("nobody steers in this mission; handrail run --mission teleoperation lets a person",)
-)
-
 Fractions = tuple[float, float, float]
 
 

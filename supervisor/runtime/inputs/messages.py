@@ -66,11 +66,11 @@ class Request:
     velocity: Velocity = NEUTRAL
 
 
-def encode_request(request: Request) -> bytes:
-    """A request as bytes."""
-    content: dict[str, object] = {"command": request.command}
-    if request.command == STEER:
-        content["velocity"] = list(request.velocity)
+def encode_request(command: str, velocity: Velocity = NEUTRAL) -> bytes:
+    """A request as bytes; the velocity is for `steer`."""
+    content: dict[str, object] = {"command": command}
+    if command == STEER:
+        content["velocity"] = list(velocity)
     return json.dumps(content).encode()
 
 

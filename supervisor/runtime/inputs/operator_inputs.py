@@ -14,12 +14,10 @@ from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState
 from supervisor.core.robot import RobotConfig
 from supervisor.core.robot_inputs import OperatorConfig
-from supervisor.core.velocity import Velocity
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.inputs.gamepad import Gamepad, open_gamepad
-from supervisor.runtime.inputs.helm import NO_HELM, Helm, SteeredMission
+from supervisor.runtime.inputs.helm import Helm, SteeredMission
 from supervisor.runtime.inputs.keys import DEADMAN_LEGEND, LEGEND, STEERING_LEGEND
-from supervisor.runtime.inputs.messages import Answer
 from supervisor.runtime.inputs.pressing import Outcome, Press, PressDesk, Presses
 from supervisor.runtime.inputs.server import CommandServer
 from supervisor.runtime.inputs.status import run_status
@@ -113,10 +111,6 @@ class OperatorInputs:
         if self._helm is not None:
             self._steer(self._helm, link, now_s)
         return link
-
-    def steer(self, velocity: Velocity, now_s: float) -> Answer:
-        """Take a wish for a velocity that came over the socket."""
-        return NO_HELM if self._helm is None else self._helm.command(velocity, now_s)
 
     def _steer(self, helm: Helm, link: OperatorLink, now_s: float) -> None:
         """Say what is asked now. Whoever does not hold the deadman asks nothing, at rest as in motion."""
@@ -212,7 +206,7 @@ def open_operator_inputs(
             robot.name,
             inputs.presses.press,
             lambda: run_status(memory, inputs.snapshot, desk.prompt, clock_s()),
-            inputs.steer,
+            None if helm is None else helm.command,
         )
     except BaseException:
         inputs.close()

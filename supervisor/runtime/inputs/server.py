@@ -36,6 +36,10 @@ SOURCE: Final = "command"
 CONNECTIONS: Final = 16
 """At a time; further ones wait in the kernel's queue."""
 
+NO_HELM: Final = Answer(
+    "refused", ("nobody steers in this mission; handrail run --mission teleoperation lets a person",)
+)
+
 SILENT_S: Final = 1.0
 """Whoever connects and says nothing for so long is dropped."""
 
@@ -88,7 +92,7 @@ class CommandServer:
         robot: Name of the robot.
         press: Takes a press.
         status: Tells how the run is.
-        steer: Takes a wish for a velocity, at a time.
+        steer: Takes a wish for a velocity, at a time; None where nobody steers.
 
     Attributes:
         path: The socket's address.
@@ -104,7 +108,7 @@ class CommandServer:
         robot: str,
         press: Callable[[OperatorAction, str, float], Press],
         status: Callable[[], Mapping[str, Any]],
-        steer: Callable[[Velocity, float], Answer],
+        steer: Callable[[Velocity, float], Answer] | None = None,
     ) -> None:
         self._press = press
         self._status = status
@@ -223,7 +227,7 @@ class CommandServer:
             self._answer(connection, self._status_answer())
             return
         if command == STEER:
-            self._answer(connection, self._steer(request.velocity, now_s))
+            self._answer(connection, NO_HELM if self._steer is None else self._steer(request.velocity, now_s))
             return
         connection.press = self._press(OperatorAction(command), SOURCE, now_s)
         self._serve(connection, now_s)

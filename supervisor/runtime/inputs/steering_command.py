@@ -11,10 +11,14 @@ from supervisor.core.errors import LinkError
 from supervisor.core.velocity import NEUTRAL, Velocity
 from supervisor.runtime.inputs.client import send
 from supervisor.runtime.inputs.commands import EXIT_CODES
-from supervisor.runtime.inputs.messages import STEER, Answer, Request
+from supervisor.runtime.inputs.messages import STEER, Answer
 
 PERIOD_S: Final = 0.1
 """A wish may be 0.3 s old in the shipped mission: two may be lost."""
+
+
+def _send(velocity: Velocity, robot: str | None) -> Answer:
+    return send(STEER, robot, velocity=velocity)
 
 
 def steer(
@@ -22,7 +26,7 @@ def steer(
     seconds: float,
     robot: str | None,
     say: Callable[[str], None],
-    ask: Callable[[Request, str | None], Answer] = send,
+    ask: Callable[[Velocity, str | None], Answer] = _send,
     clock_s: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
@@ -46,11 +50,11 @@ def steer(
     if not velocity.is_finite:
         say(f"steer: {velocity}: a velocity is three finite numbers")
         return EXIT_CODES["error"]
-    request, until_s = Request(STEER, velocity), clock_s() + (seconds or float("inf"))
+    until_s = clock_s() + (seconds or float("inf"))
     said, answer = "", Answer("accepted")
     try:
         while answer.kind == "accepted" and clock_s() < until_s:
-            answer = ask(request, robot)
+            answer = ask(velocity, robot)
             if not said:
                 said = _line(answer)
                 say(said)
@@ -60,7 +64,7 @@ def steer(
     finally:
         # It would stand by itself soon, but at once; asked, it slows down.
         with suppress(LinkError):
-            ask(Request(STEER, NEUTRAL), robot)
+            ask(NEUTRAL, robot)
     if _line(answer) != said:
         say(_line(answer))
     return EXIT_CODES[answer.kind]

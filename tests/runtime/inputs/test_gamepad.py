@@ -14,6 +14,7 @@ from supervisor.core.robot_inputs import GamepadConfig
 from supervisor.runtime.inputs.gamepad import LOOK_AGAIN_S, Gamepad, open_gamepad
 
 CODES = {"BTN_SOUTH": 304, "BTN_EAST": 305, "BTN_NORTH": 307, "BTN_TL": 310, "BTN_TR": 311}
+AXES = {"ABS_X": 0, "ABS_Y": 1, "ABS_RX": 3, "ABS_RZ": 5}
 CONFIG = GamepadConfig("/dev/input/pad", {"stop": "BTN_EAST", "deadman": "BTN_TL", "confirm": "BTN_SOUTH"})
 STOP, CONFIRM = OperatorAction.STOP, OperatorAction.CONFIRM
 
@@ -28,10 +29,17 @@ REPORT = Event(0, 0, 0)
 DROPPED = Event(0, 3, 0)
 
 
+class AbsInfo(NamedTuple):
+    value: int
+    min: int = -32768
+    max: int = 32767
+
+
 class FakeDevice:
     """An event device as the kernel keeps one."""
 
     def __init__(self) -> None:
+        self.axes = {0: AbsInfo(0), 1: AbsInfo(128, 0, 255), 3: AbsInfo(0)}
         self.events: list[Event] = []
         self.down: set[int] = set()
         self.error: OSError | None = None
@@ -52,8 +60,16 @@ class FakeDevice:
     def active_keys(self) -> list[int]:
         return sorted(self.down)
 
-    def capabilities(self) -> Mapping[int, Any]:
-        return {0: [0, 1, 3], 1: [CODES["BTN_SOUTH"], CODES["BTN_EAST"], CODES["BTN_TL"], CODES["BTN_NORTH"]]}
+    def tilt(self, axis: str, value: int) -> None:
+        self.axes[AXES[axis]] = self.axes[AXES[axis]]._replace(value=value)
+        self.events += [Event(3, AXES[axis], value), REPORT]
+
+    def absinfo(self, axis_num: int) -> AbsInfo:
+        return self.axes[axis_num]
+
+    def capabilities(self, *, absinfo: bool = True) -> Mapping[int, Any]:
+        axes = list(self.axes.items()) if absinfo else list(self.axes)
+        return {0: [0, 1, 3], 3: axes, 1: [CODES["BTN_SOUTH"], CODES["BTN_EAST"], CODES["BTN_TL"], CODES["BTN_NORTH"]]}
 
     def close(self) -> None:
         self.closed += 1
@@ -83,7 +99,7 @@ def usb() -> Socket:
 
 @pytest.fixture
 def pad(usb: Socket) -> Gamepad:
-    return Gamepad(CONFIG, usb.open, CODES)
+    return Gamepad(CONFIG, usb.open, CODES | AXES)
 
 
 def test_a_button_that_goes_down_is_one_press(usb: Socket, pad: Gamepad) -> None:
@@ -121,7 +137,7 @@ def test_the_deadman_is_held_while_its_button_is_down(usb: Socket, pad: Gamepad)
 
 def test_a_button_that_is_down_at_the_start_is_no_press(usb: Socket) -> None:
     usb.device.down = {CODES["BTN_EAST"], CODES["BTN_TL"]}
-    pad = Gamepad(CONFIG, usb.open, CODES)
+    pad = Gamepad(CONFIG, usb.open, CODES | AXES)
     usb.device.events += [Event(1, CODES["BTN_EAST"], 2), Event(1, CODES["BTN_TL"], 2)]
     assert (pad.poll(1.0), pad.is_deadman_held) == ([], False)
     for value in (0, 1):
@@ -191,19 +207,19 @@ def test_a_closed_gamepad_stays_closed(usb: Socket, pad: Gamepad) -> None:
 def test_a_gamepad_that_is_not_there_is_refused_with_what_to_do(usb: Socket) -> None:
     usb.device = None
     with pytest.raises(RefusedError, match=r"/dev/input/pad cannot be opened: No such file.*group input"):
-        Gamepad(CONFIG, usb.open, CODES)
+        Gamepad(CONFIG, usb.open, CODES | AXES)
 
 
 def test_a_gamepad_without_the_buttons_is_refused(usb: Socket) -> None:
     config = GamepadConfig("/dev/input/pad", {"stop": "BTN_EAST", "hold": "BTN_TR"})
     with pytest.raises(RefusedError, match="has no BTN_TR; see what it has with evtest"):
-        Gamepad(config, usb.open, CODES)
+        Gamepad(config, usb.open, CODES | AXES)
     assert usb.device.closed == 1
 
 
 def test_a_button_that_no_gamepad_has_is_refused(usb: Socket) -> None:
-    with pytest.raises(RefusedError, match="no button is called BTN_STOP"):
-        Gamepad(GamepadConfig("/dev/input/pad", {"stop": "BTN_STOP"}), usb.open, CODES)
+    with pytest.raises(RefusedError, match="no button or axis is called BTN_STOP"):
+        Gamepad(GamepadConfig("/dev/input/pad", {"stop": "BTN_STOP"}), usb.open, CODES | AXES)
 
 
 def test_without_evdev_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

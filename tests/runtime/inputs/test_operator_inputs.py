@@ -15,9 +15,11 @@ from supervisor.core.errors import RefusedError
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.robot_file import load_robot
 from supervisor.core.robot_inputs import GamepadConfig, OperatorConfig
+from supervisor.core.velocity import Velocity, VelocityAsk
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.inputs import operator_inputs
 from supervisor.runtime.inputs.client import running
+from supervisor.runtime.inputs.helm import SteeredMission
 from supervisor.runtime.inputs.operator_inputs import (
     OperatorInputs,
     OperatorLink,
@@ -43,6 +45,7 @@ class FakeInput:
     def __init__(self) -> None:
         self.is_there = True
         self.is_deadman_held = False
+        self.steered_by = (0.0, 0.0, 0.0)
         self.pressed: list[OperatorAction] = []
         self.closed = 0
 
@@ -55,6 +58,17 @@ class FakeInput:
 
     def close(self) -> None:
         self.closed += 1
+
+
+class FakeTerminal(FakeInput):
+    def steered(self, now_s: float) -> tuple[float, float, float]:
+        return self.steered_by
+
+
+class FakePad(FakeInput):
+    @property
+    def steered(self) -> tuple[float, float, float]:
+        return self.steered_by
 
 
 def make(deadman: Any = "none", *, terminal: Any = None, gamepad: Any = None, **more: Any) -> OperatorInputs:
@@ -202,6 +216,96 @@ def test_a_press_is_kept_in_the_record() -> None:
         "stop (command): silent",
         {"press": "stop", "source": "command", "outcome": "unanswered"},
     )
+
+
+# Steering
+
+
+class FakeHelm:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def tell(self, *told: object) -> None:
+        self.told.append(told)
+
+
+AWAY, AT_REST = (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+
+
+def test_what_is_pushed_reaches_the_helm_in_every_poll() -> None:
+    terminal, gamepad, helm = FakeTerminal(), FakePad(), FakeHelm()
+    terminal.steered_by, gamepad.steered_by = (0.0, 0.5, 0.0), AWAY
+    inputs = make(terminal=terminal, gamepad=gamepad, helm=helm)
+    inputs.poll(RUNNING, 1.0)
+    inputs.poll(None, 1.02)
+    assert helm.told == [("", AWAY, (0.0, 0.5, 0.0), 1.0), ("", AWAY, (0.0, 0.5, 0.0), 1.02)]
+    alone = FakeHelm()
+    make(helm=alone).poll(RUNNING, 1.0)
+    assert alone.told == [("", AT_REST, AT_REST, 1.0)]
+
+
+@pytest.mark.parametrize("arming", [ArmingState.RUNNING, ArmingState.ARMED])
+def test_who_does_not_hold_the_deadman_asks_nothing(arming: ArmingState) -> None:
+    gamepad, helm = FakePad(), FakeHelm()
+    inputs = make("gamepad", gamepad=gamepad, helm=helm)
+    for is_held in (False, True, False):
+        gamepad.is_deadman_held = is_held
+        inputs.poll(snapshot(1.0, arming), 1.0)
+    reasons = [told[0] for told in helm.told]
+    assert [bool(reason) for reason in reasons] == [True, False, True]
+    assert all("deadman" in str(reason) for reason in reasons if reason)
+
+
+@pytest.mark.parametrize("lost", ["terminal", "gamepad"])
+def test_a_lost_link_asks_nothing(lost: str) -> None:
+    terminal, gamepad, helm = FakeTerminal(), FakePad(), FakeHelm()
+    {"terminal": terminal, "gamepad": gamepad}[lost].is_there = False
+    make(terminal=terminal, gamepad=gamepad, helm=helm).poll(RUNNING, 1.0)
+    assert lost in str(helm.told[0][0])
+
+
+def test_the_keys_that_steer_are_in_the_legend_where_they_steer() -> None:
+    assert any("arrows" in line for line in make(terminal=FakeTerminal(), helm=FakeHelm()).legend())
+    assert not any("arrows" in line for line in make(terminal=FakeTerminal()).legend())
+    assert make(helm=FakeHelm()).legend() == ()
+
+
+STEERED = SteeredMission(("drive",), Velocity(-0.3, -0.2, -0.5), Velocity(0.6, 0.2, 0.5))
+
+
+def test_a_wish_over_the_socket_is_asked_of_the_mission(memory: RunMemory, folder: Path) -> None:
+    inputs = open_operator_inputs(PUP.config, memory, Desk(memory), descriptor=-1, steered=STEERED)
+    assert inputs.server is not None
+    assert inputs.server._steer is not None
+    assert inputs.server._steer(Velocity(0.3), 1.0).kind == "refused"
+    memory.steered.write(VelocityAsk(Velocity(), 1.0))
+    assert inputs.server._steer(Velocity(0.3), 1.0).kind == "accepted"
+    inputs.poll(None, 1.02)
+    assert memory.wish.asked() == VelocityAsk(Velocity(0.3), 1.0, "command")
+    inputs.close()
+
+
+def test_in_simulation_a_gamepad_that_is_not_there_is_told_and_done_without(
+    memory: RunMemory, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[GamepadConfig] = []
+
+    def refuse(config: GamepadConfig) -> None:
+        opened.append(config)
+        raise RefusedError(["no gamepad"])
+
+    monkeypatch.setattr(operator_inputs, "open_gamepad", refuse)
+    robot = replace(PUP.config, operator=OperatorConfig("gamepad", PAD))
+    open_operator_inputs(robot, memory, Desk(memory), descriptor=-1, has_stand_in=True).close()
+    assert opened == []
+    inputs = open_operator_inputs(robot, memory, Desk(memory), descriptor=-1, has_stand_in=True, steered=STEERED)
+    assert opened == [PAD]
+    assert "no gamepad; the simulated robot goes on without it" in inputs.legend()[0]
+    inputs.close()
+    with pytest.raises(RefusedError, match="no gamepad"):
+        open_operator_inputs(robot, memory, Desk(memory), descriptor=-1, steered=STEERED)
 
 
 class Bench:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from supervisor.core.errors import LinkError, RefusedError
 from supervisor.core.levels import OperatorAction
+from supervisor.core.velocity import Velocity
 from supervisor.runtime.inputs import server as server_module
 from supervisor.runtime.inputs.messages import Answer, decode_answer, encode_request
 from supervisor.runtime.inputs.pressing import Outcome, Press
-from supervisor.runtime.inputs.server import CONNECTIONS, REQUESTS_PER_S, SILENT_S, CommandServer
+from supervisor.runtime.inputs.server import CONNECTIONS, NO_HELM, REQUESTS_PER_S, SILENT_S, CommandServer
 
 NOBODY = 65_534
 
@@ -64,6 +65,35 @@ def ask(server: CommandServer, raw: bytes, now_s: float = 1.0) -> Answer | None:
         end.send(raw)
         server.poll(now_s)
         return decode_answer(end.recv(200_000))
+
+
+def test_nobody_steers_where_there_is_nothing_to_steer(server: CommandServer, buttons: Buttons) -> None:
+    answer = ask(server, encode_request("steer", Velocity(0.3)))
+    assert answer == NO_HELM
+    assert "--mission teleoperation" in NO_HELM.lines[0]
+    assert buttons.made == []
+
+
+def test_a_wish_for_a_velocity_reaches_the_helm_and_its_answer_the_asker(folder: Path, buttons: Buttons) -> None:
+    wishes: list[tuple[Velocity, float]] = []
+
+    def steer(velocity: Velocity, now_s: float) -> Answer:
+        wishes.append((velocity, now_s))
+        return Answer("refused", ("not centred",))
+
+    server = CommandServer("pup", buttons.press, dict, steer)
+    assert ask(server, encode_request("steer", Velocity(0.3, -0.1, 0.5)), 7.0) == Answer("refused", ("not centred",))
+    assert ask(server, b'{"command": "steer", "velocity": [0, 0, NaN]}', 8.0).kind == "error"
+    assert wishes == [((0.3, -0.1, 0.5), 7.0)]
+    server.close()
+
+
+def test_wishes_beyond_the_rate_are_refused_and_a_stop_is_not(folder: Path, buttons: Buttons) -> None:
+    server = CommandServer("pup", buttons.press, dict, lambda velocity, now_s: Answer("accepted"))
+    kinds = [ask(server, encode_request("steer"), 1.0).kind for _ in range(int(REQUESTS_PER_S) + 5)]
+    assert kinds == ["accepted"] * int(REQUESTS_PER_S) + ["error"] * 5
+    assert ask(server, encode_request("stop"), 1.0).kind == "accepted"
+    server.close()
 
 
 @pytest.mark.parametrize("action", list(OperatorAction))

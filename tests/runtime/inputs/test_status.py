@@ -15,6 +15,7 @@ from supervisor.core.exchange import MissionOutput, Snapshot, Stop
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.ports import Prompt
 from supervisor.core.robot_file import load_robot
+from supervisor.core.velocity import Velocity, VelocityAsk
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.row import RecordLayout
 from supervisor.runtime.control import ControlCore
@@ -87,6 +88,22 @@ def test_everything_can_be_sent_and_read(memory: RunMemory, snapshot: Snapshot) 
         "control 0.002 s, mission 0.02 s",
     ):
         assert words in text
+
+
+def test_while_a_person_steers_it_says_what_the_policy_is_told(memory: RunMemory, snapshot: Snapshot) -> None:
+    def line() -> str:
+        status = json.loads(json.dumps(run_status(memory, snapshot, None, 10.0), allow_nan=False))
+        return next((line for line in status_lines(status) if line.startswith("steering")), "")
+
+    assert line() == ""
+    memory.steered.write(VelocityAsk(Velocity(0.3), 9.9, "gamepad"))
+    assert line() == "steering  told forward 0.30 m/s, left 0.00 m/s, yaw 0.00 rad/s by gamepad"
+    memory.steered.write(VelocityAsk(Velocity(), 9.9, "gamepad", "the deadman is not held"))
+    assert line().endswith("yaw 0.00 rad/s (the deadman is not held)")
+    memory.steered.write(VelocityAsk(Velocity(), 10.01))
+    assert line().endswith("by nobody")
+    memory.steered.write(VelocityAsk(Velocity(0.3), 9.0, "gamepad"))
+    assert line() == ""
 
 
 def test_a_stop_that_somebody_asked_for_has_no_numbers(memory: RunMemory, snapshot: Snapshot) -> None:
