@@ -24,53 +24,57 @@ _COUNT: Final = struct.Struct("@i")
 class PtyLine:
     """One line. Raw, without echo; the baud rate that a host sets means nothing.
 
-    The plant keeps the host's end open as well: a host that leaves does not hang up. A line that is off is unplugged:
-    hosts lose it for good, and when it is on again it has another path, as a USB adapter may.
+    A line has one host. Who only listens beside it has a terminal of its own, as a splitter in the wire from the device
+    would give it: it hears the devices and not the host, and what it writes goes nowhere.
+
+    A host that leaves does not hang up. A line that is off is unplugged: hosts lose it for good, and when it is on
+    again it has another path, as a USB adapter may.
 
     Args:
         wire: The line in memory.
 
     Attributes:
-        path: What a host opens; "" while unplugged.
-        overruns: Times that what nobody had read was thrown away, or that there was no room.
+        overruns: Times that what the host had not read was thrown away, or that there was no room.
     """
 
     def __init__(self, wire: SimulatedSerial) -> None:
-        self.path = ""
         self.overruns = 0
         self._wire = wire
-        self._plant = self._host = -1
+        self._host: _Terminal | None = None
+        self._listener: _Terminal | None = None
         self.follow()
+
+    @property
+    def path(self) -> str:
+        """What a host opens; "" while unplugged."""
+        return "" if self._host is None else self._host.path
+
+    @property
+    def listening_path(self) -> str:
+        """What somebody opens who only listens; "" while unplugged."""
+        return "" if self._listener is None else self._listener.path
 
     def fileno(self) -> int:
         """What to wait on for bytes of a host; -1 while unplugged."""
-        return self._plant
+        return -1 if self._host is None else self._host.plant
 
     def follow(self) -> bool:
         """Be plugged in, or not, as the line is; whether that has changed."""
         is_off = self._wire.counters.is_off
-        if is_off == (self._plant < 0):
+        if is_off == (self._host is None):
             return False
         if is_off:
             self.close()
         else:
-            self._plug()
+            self._host, self._listener = _Terminal(), _Terminal()
         return True
-
-    def _plug(self) -> None:
-        self._plant, self._host = os.openpty()
-        os.set_blocking(self._plant, False)
-        tty.setraw(self._host)
-        # The system lets the group tty write to terminals.
-        os.fchmod(self._host, 0o600)
-        self.path = os.ttyname(self._host)
 
     def hear(self) -> bool:
         """Hand what a host has written to the devices; whether there was anything."""
-        if self._plant < 0:
+        if self._host is None:
             return False
         try:
-            data = os.read(self._plant, READ_BYTES)
+            data = os.read(self._host.plant, READ_BYTES)
         except BlockingIOError:
             return False
         self._wire.write(data)
@@ -79,18 +83,10 @@ class PtyLine:
     def speak(self, now_s: float) -> None:
         """Hand to hosts what has arrived at their end by `now_s`."""
         data = self._wire.read(now_s)
-        if not data or self._plant < 0:
+        if not data or self._host is None or self._listener is None:
             return
-        (unread,) = _COUNT.unpack(fcntl.ioctl(self._host, termios.FIONREAD, bytes(_COUNT.size)))
-        if unread > UNREAD_BYTES:
-            self.overruns += 1
-            termios.tcflush(self._host, termios.TCIFLUSH)
-        try:
-            written = os.write(self._plant, data)
-        except BlockingIOError:
-            written = 0
-        if written < len(data):
-            self.overruns += 1
+        self.overruns += self._host.say(data)
+        self._listener.say(data)
 
     def next_arrival_s(self) -> float:
         """When there will be something to say."""
@@ -98,9 +94,47 @@ class PtyLine:
 
     def close(self) -> None:
         """Hang up. Idempotent."""
-        for descriptor in (self._plant, self._host):
-            if descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        self._plant = self._host = -1
-        self.path = ""
+        for terminal in (self._host, self._listener):
+            if terminal is not None:
+                terminal.close()
+        self._host = self._listener = None
+
+
+class _Terminal:
+    """A pseudo-terminal of which the plant keeps both ends open.
+
+    Attributes:
+        plant, other: Descriptors of the plant's end, and of the one that others open too.
+        path: What others open.
+    """
+
+    def __init__(self) -> None:
+        self.plant, self.other = os.openpty()
+        os.set_blocking(self.plant, False)
+        tty.setraw(self.other)
+        # The system lets the group tty write to terminals.
+        os.fchmod(self.other, 0o600)
+        self.path = os.ttyname(self.other)
+
+    def say(self, data: bytes) -> int:
+        """Hand bytes to who reads.
+
+        Returns:
+            How often that went wrong: what nobody had read was thrown away, or there was no room.
+        """
+        overruns = 0
+        (unread,) = _COUNT.unpack(fcntl.ioctl(self.other, termios.FIONREAD, bytes(_COUNT.size)))
+        if unread > UNREAD_BYTES:
+            overruns += 1
+            termios.tcflush(self.other, termios.TCIFLUSH)
+        try:
+            written = os.write(self.plant, data)
+        except BlockingIOError:
+            written = 0
+        return overruns + (written < len(data))
+
+    def close(self) -> None:
+        """Hang up."""
+        for descriptor in (self.plant, self.other):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)

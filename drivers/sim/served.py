@@ -130,7 +130,12 @@ class ServedPlant:
 
     def _publish(self) -> None:
         self._descriptors = [line.fileno() for line in self._lines if line.fileno() >= 0]
-        self._folder.publish(self._robot.name, {name: pty.path for name, pty in self._ptys.items() if pty.path})
+        plugged = {name: pty for name, pty in self._ptys.items() if pty.path}
+        self._folder.publish(
+            self._robot.name,
+            {name: pty.path for name, pty in plugged.items()},
+            {name: pty.listening_path for name, pty in plugged.items()},
+        )
 
     @property
     def places(self) -> list[tuple[str, str]]:

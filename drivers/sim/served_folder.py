@@ -1,7 +1,8 @@
 """The folder of a served plant: whose it is, and what hosts find in it.
 
     buses/<name>/   one CAN bus, with a socket for each participant
-    lines.json      the robot's name, and the pseudo-terminals of its serial lines: written when everything can be used
+    lines.json      the robot's name, and the pseudo-terminals of its serial lines, for the host and for who listens
+                    beside it: written when everything can be used
     plant           memory shared with the processes of a run, see `drivers.plant_memory`
 
 A plant locks its folder while it serves. The lock goes when the process does, however it ends: what a killed plant left
@@ -70,15 +71,16 @@ class PlantFolder:
             time.sleep(_LOCK_PAUSE_S)
         raise SimulationError(f"a simulated robot is served at {self.path} already; end it, or give another folder")
 
-    def publish(self, robot: str, lines: Mapping[str, str]) -> None:
+    def publish(self, robot: str, lines: Mapping[str, str], listening: Mapping[str, str]) -> None:
         """Tell hosts that everything can be used, and where the serial lines are.
 
         Args:
             robot: Its name.
             lines: Paths of the pseudo-terminals, by bus.
+            listening: The same for who only listens.
         """
         new = self.path / f".{LINES}"
-        new.write_text(json.dumps({"robot": robot, "lines": dict(lines)}))
+        new.write_text(json.dumps({"robot": robot, "lines": dict(lines), "listening": dict(listening)}))
         new.replace(self.path / LINES)
 
     def close(self) -> None:
@@ -110,8 +112,12 @@ def bus_folder(path: Path, name: str) -> Path:
     return path / BUSES / name
 
 
-def read_lines(path: Path) -> tuple[str, Mapping[str, str]]:
+def read_lines(path: Path, *, listens: bool = False) -> tuple[str, Mapping[str, str]]:
     """Which robot is served in a folder, and where its serial lines are.
+
+    Args:
+        path: The folder.
+        listens: For somebody who only listens, beside the host.
 
     Raises:
         BusError: Nobody serves there, it does not yet, or the folder is not ours alone.
@@ -127,7 +133,7 @@ def read_lines(path: Path) -> tuple[str, Mapping[str, str]]:
         os.close(descriptor)
     try:
         found: Any = json.loads((path / LINES).read_bytes())
-        return str(found["robot"]), cast("dict[str, str]", dict(found["lines"]))
+        return str(found["robot"]), cast("dict[str, str]", dict(found["listening" if listens else "lines"]))
     except (OSError, ValueError, TypeError, KeyError):
         raise BusError(f"the simulated robot at {path} is not ready yet") from None
 

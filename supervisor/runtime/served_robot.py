@@ -16,7 +16,7 @@ INTERFACE = "handrail_datagram"
 """python-can's name of the bus between processes."""
 
 
-def served_config(robot: RobotConfig, folder: Path) -> RobotConfig:
+def served_config(robot: RobotConfig, folder: Path, *, listens: bool = False) -> RobotConfig:
     """The robot with its buses where a simulated one is served.
 
     Read again after the simulated robot was started anew: its serial lines have other paths then.
@@ -24,11 +24,12 @@ def served_config(robot: RobotConfig, folder: Path) -> RobotConfig:
     Args:
         robot: As its file describes it. Rates stay, and mean nothing there.
         folder: Of the served robot.
+        listens: For somebody who only listens, beside a program that drives the robot: a serial line has one host.
 
     Raises:
         BusError: No robot is served there, it is not ready, it is another one, or one of its lines is unplugged.
     """
-    name, lines = read_lines(folder)
+    name, lines = read_lines(folder, listens=listens)
     if name != robot.name:
         raise BusError(f"the simulated robot at {folder} is {name}, not {robot.name}")
     return replace(robot, buses={bus: _served(bus, config, folder, lines) for bus, config in robot.buses.items()})

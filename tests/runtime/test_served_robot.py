@@ -23,6 +23,17 @@ def test_only_the_interfaces_of_the_buses_change() -> None:
         assert imu == SerialBusConfig("serial", bench.plant.places[-1][1], 921_600)
 
 
+def test_who_only_listens_has_serial_lines_of_its_own() -> None:
+    with served() as bench:
+        driving, listening = (served_config(pup().config, bench.folder, listens=listens) for listens in (False, True))
+        assert listening == replace(driving, buses={**driving.buses, "imu0": listening.buses["imu0"]})
+        line, other = driving.buses["imu0"], listening.buses["imu0"]
+        assert isinstance(line, SerialBusConfig)
+        assert isinstance(other, SerialBusConfig)
+        assert line.port != other.port
+        assert other.port.startswith("/dev/pts/")
+
+
 def test_rates_and_flexible_data_stay() -> None:
     with served() as bench:
         bus = CanBusConfig("can", "socketcan", "can0", 500_000, True, 2_000_000)

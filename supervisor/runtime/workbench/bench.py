@@ -208,7 +208,7 @@ def open_workbench(
         SimulationError: The robot cannot be simulated.
     """
     if live or at is not None:
-        config = robot.config if at is None else served_config(robot.config, at)
+        config = robot.config if at is None else served_config(robot.config, at, listens=is_listening)
         return Workbench(config, HardwareBuses(), RealTime(config.control_period_s), is_listening=is_listening)
     world = SimulatedWorld(robot)
     passing = SimulatedTime(world, robot.config.control_period_s, is_paced=is_paced)

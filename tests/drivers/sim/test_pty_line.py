@@ -43,16 +43,18 @@ def say(wire: SimulatedSerial, line: PtyLine, data: bytes) -> None:
 
 def arrived(line: PtyLine, count: int) -> bool:
     """Whether so many bytes come to lie at the host's end; the kernel hands them over a moment later."""
+    assert line._host is not None
+    return lie(line._host.other, count)
+
+
+def lie(descriptor: int, count: int) -> bool:
+    """Whether so many bytes come to lie there."""
     poll = select.poll()
     for _ in range(200):
-        if int.from_bytes(_unread(line), "little") >= count:
+        if int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), "little") >= count:
             return True
         poll.poll(5)
     return False
-
-
-def _unread(line: PtyLine) -> bytes:
-    return fcntl.ioctl(line._host, termios.FIONREAD, bytes(4))
 
 
 def test_every_byte_goes_through_unchanged_both_ways(line: PtyLine, wire: SimulatedSerial) -> None:
@@ -86,6 +88,33 @@ def test_two_programs_cannot_hold_the_same_line(line: PtyLine) -> None:
     host.close()
 
 
+def test_who_listens_beside_the_host_hears_the_devices_and_is_not_heard(line: PtyLine, wire: SimulatedSerial) -> None:
+    host = host_of(line)
+    listener = HardwareBuses().open_serial("imu0", SerialBusConfig("serial", line.listening_path, 921_600))
+    say(wire, line, EVERY_BYTE)
+    assert lie(listener.fileno(), 256)
+    assert listener.read(0.0) == EVERY_BYTE
+    assert arrived(line, 256)
+    assert host.read(0.0) == EVERY_BYTE
+    listener.write(b"nobody hears this")
+    host.write(b"this")
+    assert select.select([line.fileno()], [], [], 5.0)[0]
+    line.hear()
+    assert [frame.data for frame in wire.take(0.0)] == [b"this"]
+    listener.close()
+    host.close()
+
+
+def test_nobody_who_listens_is_no_overrun(line: PtyLine, wire: SimulatedSerial) -> None:
+    host = host_of(line)
+    for _ in range(8):
+        say(wire, line, bytes(1000))
+        assert arrived(line, 1000)
+        assert len(host.read(0.0)) == 1000
+    assert line.overruns == 0
+    host.close()
+
+
 def test_only_its_owner_may_open_it_wherever_terminals_are_open_to_a_group(
     wire: SimulatedSerial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +127,8 @@ def test_only_its_owner_may_open_it_wherever_terminals_are_open_to_a_group(
 
     monkeypatch.setattr(os, "openpty", open_to_a_group)
     line = PtyLine(wire)
-    assert stat.S_IMODE(Path(line.path).stat().st_mode) == 0o600
+    for path in (line.path, line.listening_path):
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
     line.close()
 
 
@@ -132,7 +162,7 @@ def test_a_line_that_is_off_hangs_up_and_comes_back(line: PtyLine, wire: Simulat
     assert not line.follow()
     wire.set_faults(WireFaults(is_off=True))
     assert line.follow()
-    assert (line.path, line.fileno()) == ("", -1)
+    assert (line.path, line.listening_path, line.fileno()) == ("", "", -1)
     assert host.read(0.0) == b""
     assert host.counters.is_off
     assert not line.hear()

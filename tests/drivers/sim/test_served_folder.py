@@ -9,6 +9,7 @@ from drivers.sim.served_folder import PlantFolder, bus_folder, read_lines
 from supervisor.core.errors import BusError, SimulationError
 
 LINES = {"imu0": "/dev/pts/7"}
+LISTENING = {"imu0": "/dev/pts/8"}
 
 
 def test_what_a_plant_publishes_is_what_hosts_read(tmp_path: Path) -> None:
@@ -16,8 +17,9 @@ def test_what_a_plant_publishes_is_what_hosts_read(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
     with pytest.raises(BusError, match="not ready yet"):
         read_lines(folder.path)
-    folder.publish("pup", LINES)
+    folder.publish("pup", LINES, LISTENING)
     assert read_lines(folder.path) == ("pup", LINES)
+    assert read_lines(folder.path, listens=True) == ("pup", LISTENING)
     folder.close()
 
 
@@ -80,7 +82,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_leaving_removes_what_is_the_plants_and_nothing_else(tmp_path: Path) -> None:
     own = PlantFolder(tmp_path / "own")
-    own.publish("pup", LINES)
+    own.publish("pup", LINES, LISTENING)
     bus_folder(own.path, "can0").mkdir()
     own.close()
     assert not own.path.exists()
