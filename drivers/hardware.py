@@ -11,10 +11,11 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from drivers.bus import BusCounters, CanBus
 from drivers.descriptors import read_all
+from drivers.line_users import line_users
 from supervisor.core.errors import BusError
 from supervisor.core.robot import CanBusConfig, SerialBusConfig
 
@@ -23,16 +24,26 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LINE_OF_ITS_OWN: Final = (
+    "a line has one reader, so what listens beside the program that drives the robot needs one of its own: a second "
+    "adapter on the wire that the device sends on, or a pseudo-terminal that the program copies the bytes to; name it "
+    "in the robot file of this computer"
+)
+"""What to do about a serial line, or an adapter on one, that another program needs."""
+
 
 class HardwareBuses:
     """Opens a robot's buses. Implements `BusFactory`.
 
     Args:
         wall_clock_s: Seconds since the epoch: the clock that stamps received CAN frames.
+        is_guest: Whether another program drives the robot: nothing is opened that it has open, where opening it would
+            take bytes from it.
     """
 
-    def __init__(self, wall_clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, wall_clock_s: Callable[[], float] = time.time, *, is_guest: bool = False) -> None:
         self._wall_clock_s = wall_clock_s
+        self._is_guest = is_guest
 
     def open_can(self, name: str, config: CanBusConfig) -> CanBus:
         """Open a CAN bus; own frames are not received.
@@ -44,6 +55,8 @@ class HardwareBuses:
         """
         from drivers.can.opening import open_can  # noqa: PLC0415 (python-can is heavy, and not needed in simulation)
 
+        # A serial adapter is named by its line, which a rate may follow.
+        self._require_free(name, config.channel.partition("@")[0])
         try:
             bus, advice = open_can(config, self._wall_clock_s)
         except BusError as error:
@@ -62,17 +75,29 @@ class HardwareBuses:
         """
         import serial  # noqa: PLC0415 (not needed in simulation)
 
+        self._require_free(name, config.port)
         try:
             port = serial.Serial(config.port, config.baud_bps, timeout=0, write_timeout=0, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
+            guest = f"; {LINE_OF_ITS_OWN}" if self._is_guest else ""
             raise BusError(
                 f"cannot open {name} ({config.port}, {config.baud_bps} bit/s): {error}; "
-                "check the cable, the name, and that you may use it (group dialout)"
+                f"check the cable, the name, and that you may use it (group dialout){guest}"
             ) from error
         # FTDI adapters hold bytes back for 16 ms unless told not to; other ports do not know the request.
         with contextlib.suppress(ValueError, OSError, NotImplementedError):
             port.set_low_latency_mode(True)
         return HardwareSerial(port)
+
+    def _require_free(self, name: str, port: str) -> None:
+        """Refuse a line that another program reads, where that one drives the robot.
+
+        Raises:
+            BusError: Somebody has it open.
+        """
+        users = line_users(port) if self._is_guest else []
+        if users:
+            raise BusError(f"{name} ({port}) is open in {', '.join(users)}: {LINE_OF_ITS_OWN}")
 
 
 class HardwareSerial:

@@ -14,6 +14,7 @@ import can
 import pytest
 import serial
 
+from drivers import hardware
 from drivers.bus import Frame
 from drivers.can import opening
 from drivers.hardware import HardwareBuses, HardwareSerial
@@ -60,6 +61,36 @@ def line() -> Iterator[tuple[HardwareSerial, int]]:
     port.close()
     os.close(slave)
     os.close(master)
+
+
+GUESTS = (
+    (HardwareBuses.open_serial, SerialBusConfig("serial", "/dev/line", 921_600)),
+    (HardwareBuses.open_can, CanBusConfig("can", "slcan", "/dev/line@1000000", 1_000_000)),
+)
+
+
+@pytest.mark.parametrize(("open_bus", "config"), GUESTS)
+def test_a_guest_opens_no_line_that_another_program_reads(
+    open_bus: Callable[..., object], config: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(hardware, "line_users", lambda port: asked.append(port) or ["walker (4711)"])
+    with pytest.raises(
+        BusError, match=r"^bus0 \(/dev/line\) is open in walker \(4711\): a line has one reader.*adapter"
+    ):
+        open_bus(HardwareBuses(is_guest=True), "bus0", config)
+    # Who drives the robot is told by the system that the line is taken, and does not look for the others.
+    with pytest.raises(BusError, match="cannot open bus0"):
+        open_bus(HardwareBuses(), "bus0", config)
+    assert asked == ["/dev/line"]
+
+
+def test_a_guest_that_cannot_have_a_line_is_told_what_it_needs(line: tuple[HardwareSerial, int]) -> None:
+    taken = SerialBusConfig("serial", os.ttyname(line[0].fileno()), 921_600)
+    with pytest.raises(BusError, match=r"cannot open imu0.*group dialout\); a line has one reader"):
+        HardwareBuses(is_guest=True).open_serial("imu0", taken)
+    with pytest.raises(BusError, match=r"group dialout\)$"):
+        HardwareBuses().open_serial("imu0", taken)
 
 
 def gathered(read: Callable[[], bytes], size: int) -> bytes:
