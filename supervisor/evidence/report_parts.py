@@ -29,10 +29,15 @@ _WORDS = {
     "error": "ended by an internal error, after a safe stop",
 }
 
+SILENCE_TOLD_S = 1.0
+"""At the end of any run the last answers are a few milliseconds old."""
+
 _WOULD = {
     "completed": "nothing was commanded; no guard would have stopped it",
     "refused": "nothing was commanded; it would have been refused before motion",
     "guard_stop": "nothing was commanded; a guard would have stopped it",
+    "not_accepted": "nothing was commanded; a stage could not be gone through with",
+    "operator_stop": "nothing was commanded; a person ended it",
 }
 
 
@@ -64,6 +69,10 @@ def _reasons(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[st
             for criterion in stage["criteria"]:
                 if not criterion["passed"]:
                     yield f"{clean(stage['name'])}: {_criterion(criterion)}"
+    if summary["outcome"] == "not_accepted":
+        # What no criterion says: a leaf that failed, a time limit.
+        notes = (clean(event.text) for event in events if event.kind is EventKind.NOTE)
+        yield from (note for note in notes if note.startswith("stage "))
     if summary["outcome"] in ("refused", "error"):
         for event in events[-EVENTS_SHOWN:]:
             if event.kind in (EventKind.NOTE, EventKind.ARMING, EventKind.REQUEST_RESULT):
@@ -133,6 +142,11 @@ def shadow(record: CycleRecord) -> Iterator[RenderableType]:
     """What a run that commanded nothing would have done."""
     found = would_have(record)
     yield heading("Nothing was commanded; what would have been done")
+    if found.silent_s >= SILENCE_TOLD_S:
+        yield Text(f"no motor was heard in the last {number(found.silent_s)} s, which are not judged")
+    if not found.powered_s:
+        yield Text("it would never have been armed, so how often guards would have stopped it is not known")
+        return
     rate = (
         f"{number(found.nuisance_stops_per_hour)} an hour"
         if found.stops

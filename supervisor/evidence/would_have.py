@@ -81,6 +81,7 @@ class WouldHave:
     """What would have been.
 
     Attributes:
+        silent_s: How long at the end no motor was heard: nobody drove the robot any more, and nothing is judged.
         powered_s: How long the robot would have been armed or running.
         running_s: How long proposals would have been followed.
         stops: How often it would have been stopped by guards.
@@ -89,6 +90,7 @@ class WouldHave:
         policy: What the policy guards saw.
     """
 
+    silent_s: float
     powered_s: float
     running_s: float
     stops: int
@@ -110,6 +112,7 @@ class WouldHave:
         """The same for programs."""
         return {
             "schema": 1,
+            "silent_s": plain(self.silent_s),
             "powered_s": plain(self.powered_s),
             "running_s": plain(self.running_s),
             "stops": self.stops,
@@ -129,6 +132,8 @@ def would_have(record: CycleRecord) -> WouldHave:
     """
     period_s = 1.0 / record.control_hz if record.control_hz > 0.0 else math.nan
     arming, drives = np.asarray(record.column("arming")), np.asarray(record.column("drive"))
+    judged = _judged(record)
+    arming = np.where(judged, arming, ARMING_NUMBER[ArmingState.DISARMED])
     powered = np.isin(arming, [ARMING_NUMBER[state] for state in _POWERED])
     under_power = powered.copy()
     under_power[1:] |= powered[:-1]  # The record calls the cycle of the trip itself stopped already.
@@ -138,6 +143,7 @@ def would_have(record: CycleRecord) -> WouldHave:
     latching = [i for i, guard in enumerate(record.guards) if _latches(guard.level)]
     tripped = np.asarray(_per_guard(record, "guard_tripped"), dtype=np.bool_)
     return WouldHave(
+        float(np.count_nonzero(~judged)) * period_s,
         float(np.count_nonzero(powered)) * period_s,
         float(np.count_nonzero(arming == ARMING_NUMBER[ArmingState.RUNNING])) * period_s,
         int(tripped[ends][:, latching].any(axis=1).sum()),
@@ -157,6 +163,13 @@ def write_would_have(path: Path, found: WouldHave) -> None:
         path.write_text(json.dumps(found.as_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise RecordError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _judged(record: CycleRecord) -> NDArray[np.bool_]:
+    """(cycles,) which cycles are judged: those up to the last word of any motor."""
+    stamps_s = np.asarray(record.column("motor_stamp_s"))
+    newest_s = float(stamps_s.max()) if stamps_s.size else -math.inf
+    return np.asarray(record.column("time_s")) <= newest_s
 
 
 def _trips(record: CycleRecord, under_power: NDArray[np.bool_]) -> list[WouldTrip]:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from supervisor.core.errors import RecordError
 from supervisor.core.levels import ArmingState, GuardValue
+from supervisor.evidence.events import Event, EventKind
 from supervisor.evidence.margins import closest_approaches
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.report import load_run, report_text
-from supervisor.evidence.report_parts import clean, number
+from supervisor.evidence.report_parts import clean, number, outcome
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder
 from tests.evidence.samples import make_cycle
@@ -49,6 +50,23 @@ def test_a_whole_folder_has_no_problems(run: RunFolder) -> None:
 )
 def test_the_report_says(run: RunFolder, expected: str) -> None:
     assert expected in report_text(run.path)
+
+
+def test_what_a_stage_failed_of_beside_its_criteria_is_told() -> None:
+    summary = {
+        "outcome": "not_accepted", "exit_code": 30, "robot": "pup", "policy": "p", "mission": "m", "mode": "sim",
+        "seed": 0, "stop": None, "stages": [],
+    }  # fmt: skip
+    events = [
+        Event(number, 1.0, kind, text, {})
+        for number, (kind, text) in enumerate([
+            (EventKind.STAGE, "stage stand began"),
+            (EventKind.NOTE, "stage stand failed: HoldPose: took 0.065 s > 0.050 s"),
+            (EventKind.NOTE, "something else"),
+        ])
+    ]  # fmt: skip
+    said = [str(line).strip() for line in outcome(summary, events)]
+    assert said[2:] == ["stage stand failed: HoldPose: took 0.065 s > 0.050 s"]
 
 
 def test_the_guard_that_came_closest_stands_first_with_its_time(run: RunFolder) -> None:

@@ -149,6 +149,40 @@ def test_the_report_of_a_dry_run_tells_it_and_no_other_report_does(run: RunFolde
     assert "VIOLATED" in said
 
 
+def test_no_rate_is_told_of_a_run_that_would_never_have_been_armed(run: RunFolder) -> None:
+    summary = json.loads(run.summary.read_text())
+    run.summary.write_text(json.dumps({**summary, "mode": "dry_run"}))
+    run.cycles.unlink()
+    record_of(run.cycles, [OFF] * 10)
+    said = " ".join(report_text(run.path).split())
+    assert "never have been armed, so how often guards would have stopped it is not known" in said
+    assert "an hour" not in said
+
+
+SPOKEN = 626
+"""Cycles of a made-up record until its motors have said their last word, at 1.25 s."""
+
+
+def test_what_comes_after_the_last_word_of_any_motor_is_not_judged(path: Path) -> None:
+    found = would_have(record_of(path, [RUN] * (SPOKEN + 10) + [STOP] * 90, tilted=[SPOKEN + 10]))
+    assert (found.stops, found.trips) == (0, ())
+    assert found.silent_s == pytest.approx(0.2)
+    assert found.powered_s == found.running_s == pytest.approx(0.002 * SPOKEN)
+
+
+def test_a_stop_before_that_is_one_whatever_comes_later(path: Path) -> None:
+    found = would_have(record_of(path, [RUN] * 600 + [STOP] * 200, tilted=[600]))
+    assert (found.stops, len(found.trips)) == (1, 1)
+
+
+def test_how_long_nobody_was_heard_is_in_the_report(run: RunFolder) -> None:
+    summary = json.loads(run.summary.read_text())
+    run.summary.write_text(json.dumps({**summary, "mode": "dry_run"}))
+    run.cycles.unlink()
+    record_of(run.cycles, [RUN] * (SPOKEN + 600))
+    assert "no motor was heard in the last 1.2 s, which are not judged" in " ".join(report_text(run.path).split())
+
+
 def test_a_long_list_of_trips_is_cut(run: RunFolder) -> None:
     summary = json.loads(run.summary.read_text())
     run.summary.write_text(json.dumps({**summary, "mode": "dry_run"}))
