@@ -35,6 +35,16 @@ app = typer.Typer(
 RobotArgument = Annotated[str, typer.Argument(metavar="ROBOT", help="A name under config/robots, or a path.")]
 PolicyOption = Annotated[str | None, typer.Option("--policy", metavar="POLICY", help="A name or a path.")]
 MissionOption = Annotated[str, typer.Option("--mission", metavar="MISSION", help="A name or a path.")]
+LiveOption = Annotated[bool, typer.Option("--live", help="On the real robot; else on the simulated one.")]
+AtOption = Annotated[
+    Path | None, typer.Option("--at", metavar="DIR", help="On the robot that `handrail sim` serves in this folder.")
+]
+
+
+def _check_place(*, live: bool, at: Path | None) -> None:
+    if live and at is not None:
+        typer.echo("handrail: --live and --at exclude each other; give one", err=True)
+        raise typer.Exit(EXIT_USAGE)
 
 
 @contextmanager
@@ -77,6 +87,7 @@ def run(
         bool, typer.Option("--shadow", help="A dry run beside a program that drives the robot: send nothing at all.")
     ] = False,
     live: Annotated[bool, typer.Option("--live", help="On the robot: energises real motors.")] = False,
+    at: AtOption = None,
     fast: Annotated[bool, typer.Option("--fast", help="Simulate as fast as possible instead of in real time.")] = False,
     fault: Annotated[Path | None, typer.Option("--fault", metavar="FILE", help="Fault script to inject.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated noise.")] = 0,
@@ -92,6 +103,10 @@ def run(
     if (fast or fault is not None) and (dry_run or live):
         typer.echo("handrail: --fast and --fault are for the simulated robot only", err=True)
         raise typer.Exit(EXIT_USAGE)
+    _check_place(live=live, at=at)
+    if at is not None and (fast or fault is not None or seed):
+        typer.echo("handrail: --fast, --fault and --seed are for a robot that this run simulates, not --at", err=True)
+        raise typer.Exit(EXIT_USAGE)
     with _exit_codes():
         from supervisor.runtime.app import run_mission
         from supervisor.runtime.options import RunOptions
@@ -104,6 +119,7 @@ def run(
             mode="live" if live else "dry_run" if dry_run else "sim",
             shadow=shadow,
             fast=fast,
+            at=at,
             fault=fault,
             seed=seed,
             runs=runs,
@@ -237,18 +253,6 @@ def sim(
         from supervisor.runtime.serving import serve_robot
 
         serve_robot(robot, typer.echo, folder=folder, seed=seed, fault=fault, fifo_priority=priority)
-
-
-LiveOption = Annotated[bool, typer.Option("--live", help="On the real robot; else on the simulated one.")]
-AtOption = Annotated[
-    Path | None, typer.Option("--at", metavar="DIR", help="On the robot that `handrail sim` serves in this folder.")
-]
-
-
-def _check_place(*, live: bool, at: Path | None) -> None:
-    if live and at is not None:
-        typer.echo("handrail: --live and --at exclude each other; give one", err=True)
-        raise typer.Exit(EXIT_USAGE)
 
 
 @app.command()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from supervisor.core.clock import VirtualClock, WallClock
-from supervisor.core.errors import ConfigError, Problem, RefusedError
+from supervisor.core.errors import ConfigError, Problem, RecordError, RefusedError
 from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.run_folder import WOULD_HAVE, RunFolder, create_run_folder
@@ -15,11 +16,14 @@ from supervisor.evidence.would_have import would_have, write_would_have
 from supervisor.runtime.closing import close_run
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.operator import AutoOperator
-from supervisor.runtime.options import RunOptions, RunResult
+from supervisor.runtime.options import RunOptions, RunResult, Voice
 from supervisor.runtime.preparation import Prepared, prepare, signature_path
 from supervisor.runtime.progress import Progress
+from supervisor.runtime.served_robot import served_config
 from supervisor.runtime.shared.desk import SharedOperator
 from trees.steering import steering_problems
+
+_LOG = logging.getLogger(__name__)
 
 MISSION_HZ = 50.0
 """The tree is ticked at least this often; a faster policy makes it faster."""
@@ -45,19 +49,23 @@ def run_mission(options: RunOptions, progress: Progress) -> RunResult:
 
 
 def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> RunResult:
-    if options.mode == "dry_run":
-        reason = "--dry-run is not there yet; --shadow --sim --fast shows what it would do (see LIMITATIONS.md)"
+    if options.shadow and options.mode == "sim" and not options.fast and options.at is None:
+        reason = (
+            "--shadow needs a robot that another program drives: name with --at where `handrail sim` serves one, or "
+            "add --fast, and one is driven and judged in one thread"
+        )
         raise RefusedError([reason])
-    if options.shadow and not options.fast:
-        raise RefusedError(["--shadow with --sim drives and judges in one thread: add --fast"])
     if options.shadow:
         options = replace(options, mode="dry_run")
     virtual = VirtualClock()
     clock = virtual if options.fast else WallClock()
     prepared = prepare(options.robot, options.policy, options.mission, clock, options.fault)
-    _require_signature(prepared)
+    if options.fast or options.voice is Voice.COMMANDS:
+        _require_signature(prepared)
     _require_pilot(prepared, options)
     tick_cycles = cycles_per_tick(prepared.robot.config.control_hz, prepared.policy.period_s)
+    if options.at is not None:
+        served_config(prepared.robot.config, options.at)  # Refused before anything is left behind.
     world = None
     if options.fast and not options.shadow:
         from supervisor.runtime.lockstep_run import make_world  # noqa: PLC0415 (the simulator)
@@ -68,7 +76,7 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     )
     log = EventLog(folder.events)
     _log_start(log, options, prepared, folder, clock.now_s())
-    if options.shadow:
+    if options.shadow and options.fast:
         from supervisor.runtime.shadow_run import run_shadow  # noqa: PLC0415 (the simulator)
 
         # A policy remembers what it did: each of the two supervisors needs one of its own.
@@ -86,8 +94,16 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
         log = EventLog(folder.events, resume=True)
     document = close_run(closing, log, clock.now_s())
     if document["mode"] == "dry_run":
-        write_would_have(folder.path / WOULD_HAVE, would_have(read_record(folder.cycles)))
+        _write_would_have(folder)
     return RunResult(document["exit_code"], folder.path, document)
+
+
+def _write_would_have(folder: RunFolder) -> None:
+    """What would have been done, from the record; a run that could not begin has none."""
+    try:
+        write_would_have(folder.path / WOULD_HAVE, would_have(read_record(folder.cycles)))
+    except RecordError as error:
+        _LOG.warning("what would have been done is not known: %s", error)
 
 
 def cycles_per_tick(control_hz: float, policy_period_s: float) -> int:

@@ -71,6 +71,7 @@ class Closing:
         last: The last snapshot, None when not even one cycle ran.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke the program, "" when nothing did.
+        refusal: Why nothing could begin, "" when it could.
     """
 
     options: RunOptions
@@ -81,6 +82,7 @@ class Closing:
     last: Snapshot | None
     was_interrupted: bool
     failure: str
+    refusal: str = ""
 
 
 def mission_part(
@@ -181,6 +183,8 @@ def close_run(closing: Closing, log: EventLog, now_s: float) -> dict[str, Any]:
         log.append(EventKind.NOTE, now_s, f"diagnosis: {found.symptom}: {found.cause}; {found.remedy}")
     if failure:
         log.append(EventKind.NOTE, now_s, f"failure: {failure}")
+    if closing.refusal:
+        log.append(EventKind.NOTE, now_s, " ".join(closing.refusal.split()))
     if control.wake_us.max:
         late = control.wake_us
         log.append(

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
+
+
+class Voice(Enum):
+    """What a run may say on the robot's buses."""
+
+    COMMANDS = "commands"
+    """Everything: it drives the robot."""
+
+    QUESTIONS = "questions"
+    """At most the question for feedback, while nobody else commands the motors."""
+
+    NOTHING = "nothing"
+    """Not a byte: another program drives the robot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +32,7 @@ class RunOptions:
         mode: What moves.
         shadow: Beside another program that drives the robot, or its simulation: send nothing at all.
         fast: As fast as possible instead of in real time.
+        at: Folder in which `handrail sim` serves the robot; None for one of its own, or the real one.
         fault: Fault script, None for none.
         seed: Seed of the simulated noise, and of the variation.
         runs: Where run folders go.
@@ -31,11 +46,19 @@ class RunOptions:
     mode: Literal["sim", "dry_run", "live"] = "sim"
     shadow: bool = False
     fast: bool = False
+    at: Path | None = None
     fault: Path | None = None
     seed: int = 0
     runs: Path = Path("runs")
     state: Path | None = None
     variation: Any = None
+
+    @property
+    def voice(self) -> Voice:
+        """What the run may say on the buses."""
+        if self.shadow:
+            return Voice.NOTHING
+        return Voice.QUESTIONS if self.mode == "dry_run" else Voice.COMMANDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,4 +82,6 @@ def introduction(name: str, robot: Robot, folder: Path, places: list[tuple[str, 
         "in another terminal:",
         f"  handrail scan {name} --at {folder}",
         f"  handrail monitor {name} --at {folder}",
+        f"  handrail run {name} --policy POLICY --at {folder}",
+        f"  handrail run {name} --policy POLICY --shadow --at {folder}   (beside what drives it: sends nothing)",
     ]

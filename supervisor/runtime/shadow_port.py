@@ -180,6 +180,5 @@ class ShadowPort:
 
 
 _SILENT: Final = (
-    "nothing was heard of it: a motor speaks when it is spoken to, so the program that drives the robot must run, "
-    "on a bus that this computer hears"
+    "not heard; a motor speaks when it is spoken to: start the program that drives it, on a bus that this one hears"
 )

@@ -10,7 +10,7 @@ from drivers.sim.tap import TappedBuses
 from drivers.sim.world import SimulatedWorld
 from supervisor.core.clock import VirtualClock
 from supervisor.core.exchange import Snapshot, Stop
-from supervisor.core.levels import ArmingState, Level, OperatorAction, Support
+from supervisor.core.levels import ArmingState
 from supervisor.diagnosis.judge import StageJudge
 from supervisor.evidence.events import EventLog
 from supervisor.evidence.record import CycleRecorder
@@ -26,33 +26,12 @@ from supervisor.runtime.options import RunOptions
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.progress import Progress
+from supervisor.runtime.shadow_mission import Bystander, Pardon, shadow_mission, stop_that_would_be
 from supervisor.runtime.shadow_port import open_shadow, shadow_safety
 from supervisor.runtime.witness import Witness
 from trees.context import MissionResult
-from trees.missions.schema import Mission
 
 _LOG = logging.getLogger(__name__)
-
-RESET_PERIOD_S = 0.5
-"""A stop that would have been is reset as soon as a person could: the judging goes on."""
-
-
-class Bystander:
-    """Moves nothing: the robot stands where the program that drives it wants it."""
-
-    support_reached = True
-
-    def set_support(self, support: Support) -> None:
-        """Nothing."""
-
-
-def shadow_mission(mission: Mission) -> Mission:
-    """A mission for a robot that is not commanded: no stage is judged by how somebody else moves it.
-
-    Args:
-        mission: As declared.
-    """
-    return replace(mission, stages=tuple(replace(stage, accept=(), confirm=False) for stage in mission.stages))
 
 
 class ShadowRun:
@@ -82,7 +61,7 @@ class ShadowRun:
         self._clock = clock
         self._tick_cycles = tick_cycles
         self._interrupts = interrupts
-        self._reset_due_s = 0.0
+        self._pardon = Pardon(shadow.link)
         self.first_stop: Stop | None = None
         self.has_moved = False
         self.was_interrupted = False
@@ -114,21 +93,14 @@ class ShadowRun:
 
     def _watch(self, snapshot: Snapshot, now_s: float) -> None:
         """One tick of the shadow's mission; what stopped it is reset as soon as it may be."""
-        shadow, stop = self._shadow, snapshot.stop
+        shadow = self._shadow
         self.has_moved = self.has_moved or snapshot.arming is ArmingState.RUNNING
         self.witness.look(snapshot, shadow.context)
         shadow.tick(now_s)
-        if stop is None and shadow.context.result is MissionResult.INTERRUPTED:
+        self.first_stop = self.first_stop or stop_that_would_be(snapshot)
+        self._pardon.look(snapshot, now_s)
+        if snapshot.stop is None and shadow.context.result is MissionResult.INTERRUPTED:
             shadow.begin_again()
-        if stop is None or stop.planned:
-            return
-        self.first_stop = self.first_stop or stop
-        if stop.level is Level.TERMINAL or now_s < self._reset_due_s:
-            return
-        self._reset_due_s = now_s + RESET_PERIOD_S
-        shadow.link.post_action(OperatorAction.RESET)
-        if stop.level is Level.HOLD:
-            shadow.link.post_action(OperatorAction.START)
 
     def _is_over(self, driven: Snapshot) -> bool:
         is_off = driven.is_at_rest or (driven.arming is ArmingState.DISARMED and driven.stop is None)

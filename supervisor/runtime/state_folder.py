@@ -5,7 +5,8 @@
 | on the robot | `$XDG_STATE_HOME/handrail`, by default `~/.local/state/handrail` |
 | simulated, in real time | `.state` among the run folders: a simulated trip never stops the real robot |
 | simulated with --fast | none: each run begins anew |
-| any, with --state DIR | DIR |
+| any of these, with --state DIR | DIR |
+| that commands nothing | none: what would have been is no stop |
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from supervisor.runtime.inputs.places import socket_name
-from supervisor.runtime.options import RunOptions
+from supervisor.runtime.options import RunOptions, Voice
 
 LATCH: Final = "latch.bin"
 SIMULATED: Final = ".state"
@@ -36,9 +37,11 @@ def latch_path(options: RunOptions, robot: str) -> Path | None:
         options: What was asked for.
         robot: Name of the robot.
     """
+    if options.voice is not Voice.COMMANDS:
+        return None
     if options.state is not None:
         folder = options.state
-    elif options.mode != "sim":
+    elif options.mode == "live":
         folder = state_folder()
     elif options.fast:
         return None

@@ -43,6 +43,10 @@ what no sound one would, and sends the bytes that stop the motors on handles of 
 [docs/guardian.md](docs/guardian.md).
 It is there in runs in real time; in lockstep nothing can hang that would not hang it as well.
 
+With `--dry-run` and `--shadow` nothing of this stops a robot: nothing is commanded, and whoever drives it has to. A
+control process that was given no guardian has no way to command: what it decides ends in a port that passes on at most
+the question for feedback, and with `--shadow` on buses that take nothing.
+
 A restart is not a reset. The latch, the counted trips and the arming state are in a small file of each robot. That the
 robot is being switched on is on the disk before the first motor is, and only a robot that is off again in order takes
 it back: whatever ends under power, the process or the computer, begins in STOPPED. So no command waits for a disk, not

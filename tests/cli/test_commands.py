@@ -97,32 +97,27 @@ def test_two_modes_exclude_each_other(modes: tuple[str, str]) -> None:
     assert "exclude each other" in refused("run", "pup", "--policy", "pup_walk", *modes)
 
 
-def test_a_dry_run_is_refused_plainly_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    said = refused("run", "pup", "--policy", "pup_walk", "--dry-run", "--runs", str(runs), code=REFUSED)
-    assert "--dry-run is not there yet" in said
-    assert not runs.exists()
-
-
 @pytest.mark.parametrize("mode", ["--live", "--dry-run"])
 def test_what_is_for_simulation_is_refused_on_a_robot(mode: str) -> None:
     assert "simulated robot only" in refused("run", "pup", "--policy", "pup_walk", mode, "--fast")
 
 
+@pytest.mark.parametrize("mode", ["--live", "--dry-run", "--shadow"])
 def test_a_robot_whose_buses_are_not_there_is_refused_and_the_refusal_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "runtime"
     place.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     runs = tmp_path / "runs"
-    result = invoke("run", "pup", "--policy", "pup_walk", "--live", "--runs", str(runs))
+    result = invoke("run", "pup", "--policy", "pup_walk", mode, "--runs", str(runs))
     assert result.exit_code == REFUSED, result.output
     assert "process could not start" in result.stderr
     assert "can0" in result.stderr
     (folder,) = runs.glob("*_pup_*")
     assert json.loads((folder / "summary.json").read_text())["outcome"] == "refused"
+    assert "process could not start: " in " ".join((folder / "report.txt").read_text().split())
 
 
 def test_unknown_names_are_all_listed_with_those_there_are(tmp_path: Path) -> None:

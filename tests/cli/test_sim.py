@@ -38,7 +38,7 @@ def test_a_served_robot_can_be_watched_by_another_command() -> None:
         command = [sys.executable, "-m", "supervisor.cli", "sim", "pup", "--dir", place, "--seed", "1"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            said = [process.stdout.readline() for _ in range(9)]
+            said = [process.stdout.readline() for _ in range(11)]
             assert f"  handrail monitor pup --at {place}\n" in said
             result = invoke("monitor", "pup", "--at", place, "--seconds", "0.3", "--json")
             process.send_signal(signal.SIGINT)

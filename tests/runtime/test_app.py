@@ -108,9 +108,9 @@ class Closed(SilentProgress):
         self.closed += 1
 
 
-def test_a_dry_run_is_refused_and_the_display_is_taken_down(tmp_path: Path) -> None:
+def test_a_shadow_of_nobody_is_refused_and_the_display_is_taken_down(tmp_path: Path) -> None:
     progress = Closed()
-    with pytest.raises(RefusedError, match="--dry-run is not there yet"):
-        run_mission(RunOptions("pup", "pup_walk", mode="dry_run", runs=tmp_path / "runs"), progress)
+    with pytest.raises(RefusedError, match=r"--shadow needs a robot that another program drives.*--at.*--fast"):
+        run_mission(RunOptions("pup", "pup_walk", shadow=True, runs=tmp_path / "runs"), progress)
     assert progress.closed == 1
     assert list(tmp_path.iterdir()) == []

@@ -45,6 +45,8 @@ def test_it_says_where_the_buses_are_and_what_to_try_and_leaves_nothing(folder: 
     assert "imu0  serial                  /dev/pts/" in text
     assert f"  handrail scan pup --at {place}" in said
     assert f"  handrail monitor pup --at {place}" in said
+    assert f"  handrail run pup --policy POLICY --at {place}" in said
+    assert any(line.startswith(f"  handrail run pup --policy POLICY --shadow --at {place}") for line in said)
     assert said[-1].startswith("simulated 0.0 s; 0.000 s dropped")
     assert list(folder.iterdir()) == []
 

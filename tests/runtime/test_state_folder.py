@@ -16,7 +16,6 @@ def test_a_robot_keeps_its_latch_in_the_users_state(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_STATE_HOME", "/var/state")
     assert latch_path(options(mode="live"), "pup") == Path("/var/state/handrail/pup/latch.bin")
     assert latch_path(options(mode="live", fast=True), "pup") == Path("/var/state/handrail/pup/latch.bin")
-    assert latch_path(options(mode="dry_run"), "pup") == Path("/var/state/handrail/pup/latch.bin")
 
 
 @pytest.mark.parametrize("given", ["", "relative"])
@@ -34,6 +33,12 @@ def test_a_simulated_robot_keeps_its_latch_among_the_runs_and_a_fast_one_none(tm
 @pytest.mark.parametrize("more", [{}, {"fast": True}, {"mode": "live"}])
 def test_a_folder_that_was_asked_for_is_taken(tmp_path: Path, more: dict[str, object]) -> None:
     assert latch_path(options(state=tmp_path, **more), "pup") == tmp_path / "pup" / "latch.bin"
+
+
+@pytest.mark.parametrize("more", [{"mode": "dry_run"}, {"shadow": True}, {"shadow": True, "fast": True}])
+def test_what_would_have_been_a_stop_is_none_and_outlives_nothing(tmp_path: Path, more: dict[str, object]) -> None:
+    assert latch_path(options(**more), "pup") is None
+    assert latch_path(options(state=tmp_path, **more), "pup") is None
 
 
 def test_two_robots_never_share_a_file_whatever_they_are_called(tmp_path: Path) -> None:

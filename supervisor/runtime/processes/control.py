@@ -15,17 +15,21 @@ from typing import Final, Protocol
 
 from drivers.bus import BusFactory, Estimator
 from drivers.hardware import HardwareBuses
+from drivers.listening import ListeningBuses
 from drivers.plant_memory import PlantMemory
 from drivers.robot_io import RobotIO
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.ports import RobotPort
 from supervisor.runtime.control import ControlCore
 from supervisor.runtime.guarding import Heart
 from supervisor.runtime.inputs.emergency_stop import open_emergency_stop
+from supervisor.runtime.options import Voice
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
 from supervisor.runtime.realtime.scheduling import Effect, take_all
+from supervisor.runtime.shadow_port import ShadowPort
 from supervisor.runtime.shared.latch import SharedLatch
 from supervisor.runtime.shared.links import ControlLink, RingRecorder
 from supervisor.runtime.shared.memory import Health, RunMemory, opened
@@ -47,13 +51,14 @@ class ControlSetup:
 
     Attributes:
         shared: What every process needs.
-        guardian: Descriptor of the socket to the guardian, inherited.
+        guardian: Descriptor of the socket to the guardian, inherited. None where no guardian runs: then nothing is
+            commanded, whatever else is asked.
         key: Of the tokens that the guardian expects.
     """
 
     shared: Shared
-    guardian: int
-    key: bytes
+    guardian: int | None = None
+    key: bytes = b""
 
 
 class Watchdog(Protocol):
@@ -70,6 +75,27 @@ class Watchdog(Protocol):
     def silence_s(self, now_s: float) -> float:
         """How long it was not heard; infinite before it was, and where it has stopped the robot."""
         ...
+
+    def farewell(self) -> None:
+        """Say that the loop ends, with the robot off. Never raises."""
+        ...
+
+
+class NothingToWatch:
+    """No guardian: whoever commands nothing needs nobody to stop the robot in its place. A `Watchdog`."""
+
+    def beat(self, snapshot: Snapshot, now_s: float) -> None:
+        """Nothing."""
+
+    def listen(self, now_s: float) -> None:
+        """Nothing."""
+
+    def silence_s(self, now_s: float) -> float:  # noqa: ARG002 (the signature of a watchdog)
+        """None."""
+        return 0.0
+
+    def farewell(self) -> None:
+        """Nothing."""
 
 
 class ControlLoop:
@@ -182,23 +208,27 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
     shared = setup.shared
     robot = shared.robot
     with opened(shared.memory, robot, shared.safety) as memory:
-        port = RobotIO(robot, buses, estimator)
+        listens = shared.voice is Voice.NOTHING
+        robot_io = RobotIO(robot, ListeningBuses(buses) if listens else buses, estimator)
         try:
+            port: RobotPort = robot_io
+            if setup.guardian is None:
+                port = ShadowPort(robot_io, robot, may_poll=not listens)
             link = ControlLink(memory)
             core = ControlCore(
                 robot, shared.safety, port, link, RingRecorder(memory), latch=_shared_latch(shared, memory)
             )
-            stop = open_emergency_stop(robot, port)
-            heart = Heart(setup.guardian, setup.key, len(shared.safety.guards), port.line_descriptors())
+            stop = open_emergency_stop(robot, robot_io)
+            watchdog = _watchdog(setup, robot_io)
             effects = take_all(robot.realtime)
-            loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), heart)
+            loop = ControlLoop(core, link, memory, Pacer(robot.control_period_s), watchdog)
             core.emergency_stop = stop
             signal.signal(signal.SIGTERM, loop.on_signal)
             signal.signal(signal.SIGINT, loop.on_signal)
             say_ready([*core.notes, *map(str, effects)])
             try:
                 loop.run()
-                heart.farewell()
+                watchdog.farewell()
             except BaseException:
                 # No farewell: the guardian makes sure of it.
                 core.cut(time.monotonic())
@@ -207,7 +237,13 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
                 stop.close()
                 leave_part(loop.part(effects))
         finally:
-            port.close()
+            robot_io.close()
+
+
+def _watchdog(setup: ControlSetup, robot_io: RobotIO) -> Watchdog:
+    if setup.guardian is None:
+        return NothingToWatch()
+    return Heart(setup.guardian, setup.key, len(setup.shared.safety.guards), robot_io.line_descriptors())
 
 
 def _shared_latch(shared: Shared, memory: RunMemory) -> SharedLatch | None:
@@ -222,7 +258,8 @@ def main() -> int:
     setup: ControlSetup = receive(sys.stdin.buffer)
     plant = setup.shared.plant
     estimator = None if plant is None else PlantMemory(plant, create=False)
-    return guarded(lambda: run_control(setup, HardwareBuses(), estimator))
+    buses = HardwareBuses(is_guest=setup.guardian is None)
+    return guarded(lambda: run_control(setup, buses, estimator))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.core.exchange import Snapshot
+from supervisor.core.exchange import Snapshot, Stop
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
 from supervisor.runtime.guarding import guardian_setup, guardian_socket
 from supervisor.runtime.inputs.helm import SteeredMission
-from supervisor.runtime.inputs.operator_inputs import open_operator_inputs, press_note, press_text
+from supervisor.runtime.inputs.operator_inputs import OperatorInputs, open_operator_inputs, press_note, press_text
 from supervisor.runtime.inputs.pressing import Press
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.parts import ControlPart
@@ -38,6 +38,7 @@ END_S: Final = 10.0
 """How long a process may take to end, before it is killed."""
 
 GUARDIAN: Final = "supervisor.guardian.process"
+PROCESSES: Final = "supervisor.runtime.processes."
 
 GUARDIAN_S: Final = 15.0
 """A guardian that has stopped the motors goes on telling them for a while after it was told to end."""
@@ -48,6 +49,14 @@ OFF_S: Final = 20.0
 OVERTIME_S: Final = 120.0
 """Beyond the mission's own limit: long enough for every level to run its course."""
 
+_CONSEQUENCES: Final[Mapping[str, str]] = {
+    "control": "the guardian stops the motors, and their own timeout does; find out why before you start again",
+    "mission": "the robot comes to rest by itself; start the run again",
+    "recorder": "the robot comes to rest by itself, because nothing it does would be on record",
+    "guardian": "the robot comes to rest by itself, because nobody would stop it if control died",
+    "plant": "the simulated robot is gone",
+}
+
 
 @dataclass(slots=True)
 class Ended:
@@ -56,6 +65,7 @@ class Ended:
     Attributes:
         control, mission: What each left; as if it had never run where it left nothing.
         last: The last snapshot.
+        first_stop: The first stop that guards brought about, None without.
         has_moved: Whether the robot ever followed a proposal.
         was_interrupted: Whether a person interrupted the run.
         failure: What broke, "" when nothing did.
@@ -66,6 +76,7 @@ class Ended:
     control: ControlPart = field(default_factory=ControlPart)
     mission: MissionPart = field(default_factory=MissionPart)
     last: Snapshot | None = None
+    first_stop: Stop | None = None
     has_moved: bool = False
     was_interrupted: bool = False
     failure: str = ""
@@ -75,6 +86,10 @@ class Ended:
 
 class Launcher:
     """Runs a mission in processes.
+
+    Attributes:
+        first_interrupt: What Ctrl-C asks for; a second one cuts.
+        consequences: What follows from the loss of each process.
 
     Args:
         shared: What every process needs; its `memory` is made here.
@@ -86,6 +101,9 @@ class Launcher:
         state: Folder that outlives the run, where the guardian keeps its latch.
         steered: What a person steers in the mission, None for nothing.
     """
+
+    first_interrupt = OperatorAction.STOP
+    consequences: Mapping[str, str] = _CONSEQUENCES
 
     def __init__(
         self,
@@ -104,20 +122,23 @@ class Launcher:
         self._memory = RunMemory(shared.memory, shared.robot, shared.safety, create=True)
         self._reader = SnapshotReader(self._memory, shared.robot)
         self._desk = Desk(self._memory)
-        self._inputs = open_operator_inputs(
-            shared.robot,
-            self._memory,
-            self._desk,
-            has_stand_in=mission.has_stand_in,
-            steered=steered,
-            on_done=self._on_press,
-        )
+        self._inputs = self._open_inputs(steered)
         self._others = others
         self._state = state
         self._children: dict[str, Child] = {}
         self._lost: dict[str, int] = {}
         self._asked_to_end = 0
         self._shown_prompt = self._absence = ""
+
+    def _open_inputs(self, steered: SteeredMission | None) -> OperatorInputs:
+        return open_operator_inputs(
+            self._shared.robot,
+            self._memory,
+            self._desk,
+            has_stand_in=self._mission_setup.has_stand_in,
+            steered=steered,
+            on_done=self._on_press,
+        )
 
     def run(self) -> Ended:
         """Start, watch and end everything.
@@ -136,26 +157,33 @@ class Launcher:
 
     def _start(self) -> None:
         """One after the other, each with what it needs already there: who watches first, who is watched last."""
-        shared = self._shared
-        module = "supervisor.runtime.processes."
         self._sign(0)
-        for line in self._inputs.legend():
+        for line in self._legend():
             self._progress.message(time.monotonic(), line)
+        self._begin("recorder", PROCESSES + "recorder", RecorderSetup(self._shared))
+        self._begin_control()
+        self._begin("mission", PROCESSES + "mission", self._mission_setup)
+        for name, child in self._children.items():
+            child.wait_ready(READY_S, lambda: self._sign(0))
+            for line in child.lines:
+                self._note(f"{name}: {line}")
+
+    def _legend(self) -> Sequence[str]:
+        """What the operator should know from the first."""
+        return self._inputs.legend()
+
+    def _begin_control(self) -> None:
+        """The control process, and before it who watches over it."""
+        shared = self._shared
         ours, theirs = guardian_socket()
         with ours, theirs:
             guardian = guardian_setup(
                 shared.robot, shared.safety, descriptor=theirs.fileno(), run=shared.run, state=self._state
             )
             control = ControlSetup(shared, ours.fileno(), guardian.key)
-            self._begin("recorder", module + "recorder", RecorderSetup(shared))
             self._begin("guardian", GUARDIAN, guardian, (theirs.fileno(),))
             self._children["guardian"].wait_ready(READY_S, lambda: self._sign(0))
-            self._begin("control", module + "control", control, (ours.fileno(),))
-        self._begin("mission", module + "mission", self._mission_setup)
-        for name, child in self._children.items():
-            child.wait_ready(READY_S, lambda: self._sign(0))
-            for line in child.lines:
-                self._note(f"{name}: {line}")
+            self._begin("control", PROCESSES + "control", control, (ours.fileno(),))
 
     def _begin(self, name: str, module: str, setup: object, inherited: Sequence[int] = ()) -> None:
         self._children[name] = Child(name, module, setup, inherited=inherited, on_message=self._on_message)
@@ -174,9 +202,8 @@ class Launcher:
         while True:
             now_s = pacer.wait()
             snapshot = self._reader.newest()
-            ended.last = snapshot or ended.last
-            # The mission process may be stopped: it is not the one to ask.
-            ended.has_moved |= snapshot is not None and snapshot.arming is ArmingState.RUNNING
+            if snapshot is not None:
+                self._take(ended, snapshot)
             self._listen(snapshot, now_s)
             self._obey_interrupts(ended, snapshot, now_s)
             self._look_after_children(ended, now_s)
@@ -186,6 +213,11 @@ class Launcher:
                 self._press(OperatorAction.CUT, now_s)
             if self._is_over(ended, snapshot):
                 return
+
+    def _take(self, ended: Ended, snapshot: Snapshot) -> None:
+        """What is told of the run at its end, whichever process is lost: the mission's may be stopped."""
+        ended.last = snapshot
+        ended.has_moved |= snapshot.arming is ArmingState.RUNNING
 
     def _sign(self, number: int) -> None:
         """A sign of life while nobody has to be there: before the run has begun, and when it is over."""
@@ -215,7 +247,7 @@ class Launcher:
         count = self._interrupts.take()
         if not count:
             return
-        action = OperatorAction.CUT if ended.was_interrupted or count > 1 else OperatorAction.STOP
+        action = OperatorAction.CUT if ended.was_interrupted or count > 1 else self.first_interrupt
         ended.was_interrupted = True
         self._note(f"interrupted: {action.value}")
         self._progress.message(now_s, f"interrupted: {action.value}")
@@ -230,7 +262,7 @@ class Launcher:
                 continue
             self._lost[name] = code
             how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-            text = f"the {name} process {how}: {_CONSEQUENCE[name]}"
+            text = f"the {name} process {how}: {self.consequences[name]}"
             self._note(text)
             self._progress.message(now_s, text)
             ended.failure = ended.failure or text
@@ -291,13 +323,3 @@ class Launcher:
 
     def _note(self, text: str) -> None:
         self._memory.operator_notes.post(Note(EventKind.NOTE.value, time.monotonic(), text, {}))
-
-
-_CONSEQUENCE: Final[Mapping[str, str]] = {
-    "control": "the guardian stops the motors, and their own timeout does; find out why before you start again",
-    "mission": "the robot comes to rest by itself; start the run again",
-    "recorder": "the robot comes to rest by itself, because nothing it does would be on record",
-    "guardian": "the robot comes to rest by itself, because nobody would stop it if control died",
-    "plant": "the simulated robot is gone",
-}
-"""What follows from the loss of each process."""

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from drivers.null_buses import NullBuses
@@ -23,10 +23,12 @@ from supervisor.runtime.closing import MissionPart, mission_part
 from supervisor.runtime.inherited import InheritedStop
 from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
+from supervisor.runtime.options import Voice
 from supervisor.runtime.preparation import Prepared, prepare
-from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready, share_lines
 from supervisor.runtime.realtime.pacing import Pacer
-from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
+from supervisor.runtime.realtime.scheduling import freeze_garbage
+from supervisor.runtime.shadow_mission import Bystander, Pardon, as_shadow
 from supervisor.runtime.shared.desk import SharedOperator
 from supervisor.runtime.shared.links import MissionLink
 from supervisor.runtime.shared.memory import Health, Note, RunMemory, opened
@@ -34,7 +36,7 @@ from supervisor.runtime.shared.steering import steered_ask
 from supervisor.runtime.steering_record import SteeringRecord
 from supervisor.runtime.timed_policy import TimedPolicy
 from supervisor.runtime.witness import Witness
-from trees.context import MissionContext
+from trees.context import MissionContext, MissionResult
 from trees.missions.root import create_root
 
 FINISHED: Final = 1
@@ -86,18 +88,9 @@ class MissionLoop:
         self._judge = StageJudge(
             robot, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio
         )
-        self._operator, self._tick_operator = self._make_operator()
-        self._context = MissionContext(
-            robot,
-            self._policy,
-            self._judge,
-            self._operator,
-            pilot=memory.wish,
-            timer_s=time.monotonic,
-            leaf_deadline_s=LEAF_DEADLINE_TICKS * setup.tick_s,
-        )
-        self._root = create_root(self._context, prepared.mission, prepared.robot.safety)
-        self._core = MissionCore(self._root, self._context, self._link)
+        self._is_shadow = setup.shared.voice is not Voice.COMMANDS
+        self._pardon = Pardon(self._link)
+        self._begin()
         self._inherited = InheritedStop(self._operator)
         self._witness = Witness()
         self._ticks = DurationHistogram()
@@ -108,7 +101,33 @@ class MissionLoop:
         self._last: Snapshot | None = None
         self.is_told_to_end = False
 
+    def _begin(self) -> None:
+        """A mission, from the beginning."""
+        self._operator, self._tick_operator = self._make_operator()
+        self._context = MissionContext(
+            self._setup.shared.robot,
+            self._policy,
+            self._judge,
+            self._operator,
+            pilot=self._memory.wish,
+            timer_s=time.monotonic,
+            leaf_deadline_s=LEAF_DEADLINE_TICKS * self._setup.tick_s,
+        )
+        self._root = create_root(self._context, self._prepared.mission, self._prepared.robot.safety)
+        self._core = MissionCore(self._root, self._context, self._link)
+
+    def _begin_again(self) -> None:
+        """Another mission after one that was interrupted; what was measured and asked so far stays."""
+        self._core.stop()
+        reports, number = self._context.reports, self._context.request_number
+        self._begin()
+        self._context.reports, self._context.request_number = reports, number
+        self._told_faults = 0
+
     def _make_operator(self) -> tuple[Operator, Callable[[float], None]]:
+        if self._is_shadow:
+            bystander = AutoOperator(self._link, Bystander(), self._note_answer)
+            return bystander, bystander.tick
         if self._setup.has_stand_in and self._plant is not None:
             stand_in = AutoOperator(self._link, self._plant, self._note_answer, SharedOperator(self._memory))
             return stand_in, stand_in.tick
@@ -153,9 +172,21 @@ class MissionLoop:
             self._stage = output.stage
             if self._plant is not None:
                 self._plant.enter_stage(output.stage)
+        goes_on = self._goes_on(snapshot, now_s)
         is_off = snapshot.is_at_rest or (snapshot.arming is ArmingState.DISARMED and snapshot.stop is None)
-        is_finished = self._context.is_finished and is_off
+        is_finished = self._context.is_finished and is_off and not goes_on
         self._memory.mission.write(Health(now_s, not self._core.failure, FINISHED if is_finished else 0))
+
+    def _goes_on(self, snapshot: Snapshot, now_s: float) -> bool:
+        """Whether the judging goes on although a mission was interrupted: the stop only would have been."""
+        if not self._is_shadow:
+            return False
+        if self._pardon.look(snapshot, now_s):
+            return True
+        was_interrupted = self._context.result is MissionResult.INTERRUPTED and snapshot.stop is None
+        if was_interrupted:
+            self._begin_again()
+        return was_interrupted
 
     def _tell(self, now_s: float) -> None:
         """What the tree has against itself or a stage, for the record."""
@@ -175,7 +206,7 @@ class MissionLoop:
         """What is left of it."""
         self._core.stop()
         robot = self._setup.shared.robot
-        return mission_part(
+        part = mission_part(
             self._context,
             self._judge,
             self._witness,
@@ -188,6 +219,10 @@ class MissionLoop:
             failure=self._core.failure,
             has_moved=self._has_moved,
         )
+        if self._is_shadow and part.result is MissionResult.REFUSED:
+            # Silence has a cause that no diagnosis knows: nobody drives the robot. The refusal names it.
+            part = replace(part, diagnosis=())
+        return part
 
 
 def _nothing(now_s: float) -> None:
@@ -204,12 +239,15 @@ def run_mission_process(setup: MissionSetup) -> None:
     shared = setup.shared
     prepared = prepare(setup.robot_name, setup.policy_name, setup.mission_name, WallClock())
     plant = None if shared.plant is None else PlantMemory(shared.plant, create=False)
+    if shared.voice is not Voice.COMMANDS:
+        # The simulated robot is told of stages, and moved, by who drives it.
+        prepared, plant = as_shadow(prepared), None
     with opened(shared.memory, shared.robot, shared.safety) as memory:
         loop = MissionLoop(setup, prepared, memory, plant)
         signal.signal(signal.SIGTERM, loop.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         freeze_garbage()
-        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
+        say_ready(share_lines(shared.voice, NICENESS))
         try:
             loop.run()
         finally:

@@ -12,14 +12,16 @@ from supervisor.evidence.run_folder import RunFolder
 from supervisor.runtime.closing import Closing, MissionPart
 from supervisor.runtime.inputs.helm import steered_mission
 from supervisor.runtime.interrupts import Interrupts
-from supervisor.runtime.options import RunOptions
+from supervisor.runtime.options import RunOptions, Voice
 from supervisor.runtime.preparation import Prepared
 from supervisor.runtime.processes.launcher import READY_S, Ended, Launcher
 from supervisor.runtime.processes.mission import MissionSetup
 from supervisor.runtime.processes.plant import PlantSetup
 from supervisor.runtime.processes.setup import Child, Shared
+from supervisor.runtime.processes.shadow_launcher import ShadowLauncher, guest
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.served_robot import served_config
+from supervisor.runtime.shadow_mission import as_shadow
 from supervisor.runtime.state_folder import latch_path
 from trees.values import MissionResult
 
@@ -48,6 +50,9 @@ def run_in_processes(
         progress: Where to show how it goes.
         interrupts: Ctrl-C and SIGTERM.
     """
+    is_shadow = options.voice is not Voice.COMMANDS
+    if is_shadow:
+        prepared = as_shadow(prepared)
     memory = create_folder()
     try:
         ended = _run(options, prepared, folder, tick_cycles, progress, interrupts, memory)
@@ -57,15 +62,20 @@ def run_in_processes(
         ended = Ended(mission=MissionPart(result=MissionResult.REFUSED), refusal=str(error))
     finally:
         remove_folder(memory)
+    last = ended.last
+    if is_shadow and last is not None:
+        # The summary's stop is the first that would have been, wherever the shadow is now.
+        last = replace(last, stop=ended.first_stop)
     return Closing(
         options=options,
         prepared=prepared,
         folder=folder,
         control=ended.control,
         mission=ended.mission,
-        last=ended.last,
+        last=last,
         was_interrupted=ended.was_interrupted,
         failure=ended.failure,
+        refusal=ended.refusal,
     )
 
 
@@ -78,28 +88,31 @@ def _run(
     interrupts: Interrupts,
     memory: Path,
 ) -> Ended:
-    robot = prepared.robot.config
+    robot, remarks = prepared.robot.config, list[str]()
+    if options.voice is Voice.NOTHING:
+        robot, remarks = guest(robot)
     latch = latch_path(options, robot.name)
-    # Where nothing outlives the run, the guardian's latch does not either.
-    state = folder.path if latch is None else latch.parent
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shared = Shared(robot, prepared.robot.safety, memory, folder.path, None, latch)
-    mission = MissionSetup(
-        shared,
-        options.robot,
-        options.policy,
-        options.mission,
-        tick_cycles * robot.control_period_s,
-        has_stand_in=options.mode == "sim",
-    )
+    shared = Shared(robot, prepared.robot.safety, memory, folder.path, None, latch, options.voice)
     others: dict[str, Child] = {}
     try:
-        if options.mode == "sim":
+        if options.at is not None:
+            shared = _on_served(shared, options.at.absolute())
+        elif options.mode == "sim":
             others["plant"] = _start_plant(options, prepared, memory / PLANT)
-            # Its stop input is a real one, and must not stop, or be waited for by, a simulated robot.
-            served = replace(served_config(robot, memory / PLANT), emergency_stop=None)
-            shared = replace(shared, robot=served, plant=memory / PLANT)
-            mission = replace(mission, shared=shared)
+            shared = _on_served(shared, memory / PLANT)
+        mission = MissionSetup(
+            shared,
+            options.robot,
+            options.policy,
+            options.mission,
+            tick_cycles * robot.control_period_s,
+            has_stand_in=options.mode == "sim",
+        )
+        if options.voice is not Voice.COMMANDS:
+            return ShadowLauncher(shared, mission, progress, interrupts, remarks).run()
+        # Where nothing outlives the run, the guardian's latch does not either.
+        state = folder.path if latch is None else latch.parent
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         limit_s = prepared.mission.timeout_s
         steered = steered_mission(prepared.mission, prepared.policy)
         return Launcher(
@@ -109,6 +122,17 @@ def _run(
         for child in others.values():
             child.end()
             child.wait(READY_S)
+
+
+def _on_served(shared: Shared, plant: Path) -> Shared:
+    """The same on a simulated robot that another process serves.
+
+    Raises:
+        BusError: None is served there, or another one.
+    """
+    served = served_config(shared.robot, plant, listens=shared.voice is Voice.NOTHING)
+    # Its stop input is a real one, and must not stop, or be waited for by, a simulated robot.
+    return replace(shared, robot=replace(served, emergency_stop=None), plant=plant)
 
 
 def _start_plant(options: RunOptions, prepared: Prepared, folder: Path) -> Child:

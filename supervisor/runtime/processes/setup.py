@@ -21,6 +21,8 @@ from typing import Any, BinaryIO, Final, cast
 from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
+from supervisor.runtime.options import Voice
+from supervisor.runtime.realtime.scheduling import take_share
 from supervisor.runtime.shared.memory import HealthSlot
 
 POLL_S: Final = 0.02
@@ -42,6 +44,7 @@ class Shared:
         run: The run's folder.
         plant: Folder of the simulated plant's memory, None on a real robot.
         latch: File that keeps the latch between runs, None to keep nothing.
+        voice: What the run may say on the buses.
     """
 
     robot: RobotConfig
@@ -50,6 +53,7 @@ class Shared:
     run: Path
     plant: Path | None = None
     latch: Path | None = None
+    voice: Voice = Voice.COMMANDS
 
 
 class Child:
@@ -208,6 +212,18 @@ def say(content: Mapping[str, Any]) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.write(json.dumps(content) + "\n")
         sys.stdout.flush()
+
+
+def share_lines(voice: Voice, niceness: int) -> list[str]:
+    """Get more of a busy processor than others; but not beside a program that drives the robot, which needs it.
+
+    Returns:
+        What was not given, and what to do about it.
+    """
+    if voice is Voice.NOTHING:
+        return []
+    effect = take_share(niceness)
+    return [] if effect.is_met else [str(effect)]
 
 
 def say_ready(lines: Sequence[str] = ()) -> None:

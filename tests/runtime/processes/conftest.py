@@ -1,4 +1,4 @@
-"""Places of the test's own for sockets, and for what outlives a run."""
+"""Places of the test's own for sockets, and for what outlives a run; and the run's processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.runtime.processes import launcher
+from supervisor.runtime.processes.setup import Child
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -16,3 +19,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="handrail-") as made:
         monkeypatch.setenv("XDG_RUNTIME_DIR", made)
         yield Path(made)
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Child]:
+    """The processes of the run, by name."""
+    found: dict[str, Child] = {}
+
+    class Noted(Child):
+        def __init__(self, name: str, *arguments: object, **more: object) -> None:
+            super().__init__(name, *arguments, **more)  # type: ignore[arg-type]
+            found[name] = self
+
+    monkeypatch.setattr(launcher, "Child", Noted)
+    return found

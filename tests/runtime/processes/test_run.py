@@ -8,15 +8,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from supervisor.core.exchange import Snapshot
 from supervisor.core.shared import segment
 from supervisor.evidence.events import read_events
 from supervisor.evidence.record_reader import read_record
 from supervisor.runtime.app import run_mission
 from supervisor.runtime.options import RunOptions, RunResult
-from supervisor.runtime.processes import launcher
 from supervisor.runtime.processes.setup import Child
 from supervisor.runtime.progress import SilentProgress
 from tests.runtime.processes.patient import patient_robot, stages
@@ -41,20 +38,6 @@ class Culprit(SilentProgress):
                 self.when = ""
         if is_due:
             self.deed()
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> dict[str, Child]:
-    """The processes of the run, by name."""
-    found: dict[str, Child] = {}
-
-    class Noted(Child):
-        def __init__(self, name: str, *arguments: object, **more: object) -> None:
-            super().__init__(name, *arguments, **more)  # type: ignore[arg-type]
-            found[name] = self
-
-    monkeypatch.setattr(launcher, "Child", Noted)
-    return found
 
 
 def run(folder: Path, progress: Culprit, *names: str) -> RunResult:
