@@ -1,23 +1,16 @@
-"""Frames and bytes in and out of the kernel: ours beside the libraries' own calls, on the same kinds of descriptors.
-
-A pair of datagram sockets stands in for a CAN socket, a pseudo-terminal for a serial adapter: same calls, no wire.
-"""
+"""Frames and bytes in and out of the kernel: ours beside the libraries' own calls, on the same kinds of descriptors."""
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import time
-import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from unittest import mock
 
 import can
-import can.interfaces.socketcan.socketcan as theirs
 import serial
 
+from benchmarks.ends import opened_line, opened_pair
 from benchmarks.harness import REPEATS, Measurement, Row, Side, Stopwatch, paired, us
 from drivers.bus import Frame
 from drivers.can.batched_can import BatchedCan, KernelSocket
@@ -28,26 +21,6 @@ FRAMES = 12
 LEAST_RATIO = 4.0
 SYNC_WRITE_BYTES = 74
 """What 12 Dynamixel servos are sent in one cycle."""
-
-
-@contextmanager
-def opened_pair(*, is_fd: bool = False) -> Iterator[tuple[theirs.SocketcanBus, theirs.SocketcanBus]]:
-    """Python-can's SocketCAN code on both ends of a pair of sockets."""
-    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    log = logging.getLogger("can.interfaces.socketcan.socketcan")
-    # It logs every CAN option that a stand-in does not know as an error.
-    log.disabled = True
-    try:
-        with (
-            mock.patch.object(theirs, "create_socket", mock.Mock(side_effect=ends)),
-            mock.patch.object(theirs, "bind_socket"),
-        ):
-            buses = theirs.SocketcanBus("one", fd=is_fd), theirs.SocketcanBus("two", fd=is_fd)
-        yield buses
-        for bus in buses:
-            bus.shutdown()
-    finally:
-        log.disabled = False
 
 
 @contextmanager
@@ -84,17 +57,6 @@ def _python_can(frame: Frame) -> Iterator[Side]:
 def _refuse_lost(count: int) -> None:
     if count != FRAMES:
         raise RuntimeError("frames were lost between the two ends")
-
-
-@contextmanager
-def opened_line() -> Iterator[tuple[serial.Serial, int]]:
-    """A serial port as we open it, and the other end of its line."""
-    other, port_end = os.openpty()
-    tty.setraw(port_end)
-    with serial.Serial(os.ttyname(port_end), 921_600, timeout=0, write_timeout=0) as port:
-        yield port, other
-    os.close(port_end)
-    os.close(other)
 
 
 def _reading(calls: int, read: Callable[[serial.Serial], Callable[[], bytes]]) -> Measurement:

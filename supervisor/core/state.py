@@ -25,6 +25,7 @@ class MotorStatus(IntEnum):
     FAULT = 3
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ImuReading:
     """One sample of the inertial unit, already turned into the base frame by the mounting rotation.
