@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import tty
 from collections.abc import Iterator
@@ -53,12 +54,25 @@ def test_a_closed_port_says_so(descriptor: int) -> None:
         read_all(descriptor)
 
 
-def test_a_port_that_reads_as_empty_after_it_was_unplugged_says_so(line: tuple[int, int]) -> None:
-    # What Linux does with a USB adapter that is pulled: reads are empty, and it says that it hung up.
+def test_nothing_is_read_where_nothing_has_arrived(line: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    # An empty serial port makes its reader wait for the kernel's worker.
     port, other = line
+    monkeypatch.setattr(descriptors.os, "read", lambda fd, size: pytest.fail("it was read"))
+    assert read_all(port) == b""
     os.close(other)
-    with pytest.raises(OSError, match="unplugged"):
-        read_all(port)
+
+
+def test_bytes_that_somebody_else_took_meanwhile_are_not_waited_for(
+    line: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, size: int) -> bytes:
+        raise BlockingIOError
+
+    port, other = line
+    os.write(other, b"abc")
+    monkeypatch.setattr(descriptors.os, "read", refuse)
+    assert read_all(port) == b""
+    os.close(other)
 
 
 def test_more_than_one_call_brings_is_read_to_the_end(line: tuple[int, int]) -> None:
@@ -70,6 +84,9 @@ def test_more_than_one_call_brings_is_read_to_the_end(line: tuple[int, int]) -> 
     os.close(other)
 
 
-def test_a_flood_does_not_hold_up_the_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descriptors.os, "read", lambda fd, size: bytes(size))
-    assert len(read_all(0)) == 16 * READ_BYTES
+def test_a_flood_does_not_hold_up_the_cycle(line: tuple[int, int]) -> None:
+    port, other = line
+    fcntl.fcntl(port, fcntl.F_SETPIPE_SZ, 32 * READ_BYTES)
+    os.write(other, bytes(20 * READ_BYTES))
+    assert len(read_all(port)) == 16 * READ_BYTES
+    os.close(other)

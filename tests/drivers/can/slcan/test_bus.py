@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -156,8 +157,11 @@ def test_a_port_that_takes_nothing_is_counted(
     assert (bus.counters.errors, bus.counters.is_off) == (2, is_off)
 
 
-def test_an_unplugged_adapter_is_off(bus: SlcanCan, ends: tuple[socket.socket, socket.socket]) -> None:
-    ends[1].close()
+def test_an_unplugged_adapter_is_off(bus: SlcanCan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("drivers.can.slcan.bus.read_all", refuse)
     assert bus.receive(0.0) == []
     assert (bus.counters.errors, bus.counters.is_off) == (1, True)
 
