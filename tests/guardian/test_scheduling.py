@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 from collections.abc import Iterator
 
 import pytest
@@ -34,8 +35,15 @@ def test_what_is_given_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "sched_setscheduler",
         lambda pid, policy, param: asked.append((pid, policy, param.sched_priority)),
     )
-    assert scheduling.take(61, locks_memory=True) == ["memory: locked", "SCHED_FIFO 61: taken"]
+    limits: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(scheduling.resource, "setrlimit", lambda kind, both: limits.append((kind, both)))
+    assert scheduling.take(61, locks_memory=True) == [
+        "memory: locked",
+        "SCHED_FIFO 61: taken",
+        "ended after 0.1 s without a pause: limited",
+    ]
     assert asked == [(0, os.SCHED_FIFO, 61)]
+    assert limits == [(resource.RLIMIT_RTTIME, (100_000, 200_000))]
     assert not gc.isenabled()
 
 
@@ -50,6 +58,17 @@ def test_what_is_refused_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPat
         "memory: Cannot allocate memory",
         "SCHED_FIFO 61: Operation not permitted",
     ]
+
+
+def test_a_limit_that_is_refused_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: int, both: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(scheduling.os, "sched_setscheduler", lambda *_: None)
+    monkeypatch.setattr(scheduling.resource, "setrlimit", refuse)
+    assert scheduling.take(61, locks_memory=False)[-1] == (
+        "ended after 0.1 s without a pause: not allowed to raise maximum limit"
+    )
 
 
 def test_what_is_not_wanted_is_not_asked_for() -> None:

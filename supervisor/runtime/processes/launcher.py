@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -261,8 +262,7 @@ class Launcher:
             if code is None or name in self._lost:
                 continue
             self._lost[name] = code
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-            text = f"the {name} process {how}: {self.consequences[name]}"
+            text = f"the {name} process {_ending(code)}: {self.consequences[name]}"
             self._note(text)
             self._progress.message(now_s, text)
             ended.failure = ended.failure or text
@@ -323,3 +323,12 @@ class Launcher:
 
     def _note(self, text: str) -> None:
         self._memory.operator_notes.post(Note(EventKind.NOTE.value, time.monotonic(), text, {}))
+
+
+def _ending(code: int) -> str:
+    """How a process has ended, in words."""
+    if code >= 0:
+        return f"ended with {code}"
+    if -code == signal.SIGXCPU:
+        return "ran on without a pause, and was ended by the kernel for that"
+    return f"was killed by signal {-code} ({signal.strsignal(-code)})"

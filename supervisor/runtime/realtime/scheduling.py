@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,11 @@ from supervisor.core.robot import RealtimeConfig
 
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
+
+LONGEST_TURN_S: Final = 0.25
+"""A control cycle takes less than a millisecond, and whatever comes in between it still far less than this."""
+
+US_PER_S: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,22 @@ def take_priority(priority: int) -> Effect:
     return Effect(asked, asked, is_met=True)
 
 
+def limit_turn(seconds: float) -> Effect:
+    """Be ended by the kernel (SIGXCPU) after running so long before everything else without a pause.
+
+    Under SCHED_FIFO a process that spins keeps a processor from everybody below it, for ever. One that is gone is
+    noticed at once by who watches it.
+    """
+    asked = f"ended after {seconds:g} s without a pause"
+    limit_us = round(seconds * US_PER_S)
+    try:
+        # Beyond the second limit it is SIGKILL, which nothing survives.
+        resource.setrlimit(resource.RLIMIT_RTTIME, (limit_us, 2 * limit_us))
+    except (OSError, ValueError) as error:
+        return Effect(asked, str(error), is_met=False, advice="the limit it was started with is lower; raise that one")
+    return Effect(asked, "limited", is_met=True)
+
+
 def take_share(niceness: int) -> Effect:
     """Get more of a busy processor than others in the normal class, without keeping anybody off it for good."""
     asked = f"niceness {niceness}"
@@ -102,6 +124,7 @@ def take_all(config: RealtimeConfig) -> Sequence[Effect]:
         effects.append(lock_memory())
     if config.fifo_priority:
         effects.append(take_priority(config.fifo_priority))
+        effects.append(limit_turn(LONGEST_TURN_S))
     if config.control_core is not None:
         effects.append(take_core(config.control_core))
     return effects

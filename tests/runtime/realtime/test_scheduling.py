@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -15,11 +16,22 @@ UNPRIVILEGED = "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534);
 IMPORT = "from supervisor.runtime.realtime import scheduling;"
 
 
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """A program, run to its end."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+def may_run_in_front() -> bool:
+    """Whether this user gets SCHED_FIFO."""
+    code = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
+    return run(code).returncode == 0
+
+
 def tell(code: str) -> str:
     """What a program prints."""
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    ).stdout.strip()
+    ended = run(code)
+    ended.check_returncode()
+    return ended.stdout.strip()
 
 
 def test_garbage_is_frozen_and_never_collected_again() -> None:
@@ -53,18 +65,31 @@ def test_what_is_refused_is_told_with_what_to_do(call: str, asked: str, advice: 
     assert advice in lines[1]
 
 
+@pytest.mark.skipif(not may_run_in_front(), reason="SCHED_FIFO is not given here")
+def test_who_runs_on_in_front_of_everything_is_ended() -> None:
+    code = "e = scheduling.limit_turn(0.05); print(e, flush=True); scheduling.take_priority(1)\nwhile True: pass"
+    ended = run(IMPORT + code)
+    assert ended.returncode == -signal.SIGXCPU
+    assert ended.stdout == "ended after 0.05 s without a pause: limited\n"
+
+
+def test_a_turn_that_cannot_be_limited_is_told() -> None:
+    told = tell(IMPORT + LIMITED.format("RTTIME") + UNPRIVILEGED + "print(scheduling.limit_turn(0.05))")
+    assert told.startswith("ended after 0.05 s without a pause: not allowed to raise")
+
+
 def test_only_what_was_configured_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def note(name: str):
-        def ask(*values: int) -> Effect:
+        def ask(*values: float) -> Effect:
             asked.append(name)
             return Effect(name, name, is_met=True)
 
         return ask
 
-    for name in ("freeze_garbage", "lock_memory", "take_priority", "take_core"):
+    for name in ("freeze_garbage", "lock_memory", "take_priority", "limit_turn", "take_core"):
         monkeypatch.setattr(f"supervisor.runtime.realtime.scheduling.{name}", note(name))
     take_all(RealtimeConfig(0, False, None))
     take_all(RealtimeConfig(60, True, 1))
-    assert asked == ["freeze_garbage", "freeze_garbage", "lock_memory", "take_priority", "take_core"]
+    assert asked == ["freeze_garbage", "freeze_garbage", "lock_memory", "take_priority", "limit_turn", "take_core"]
