@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from benchmarks.faults.cases import KINDS, mission_stages
 from benchmarks.faults.lockstep import Verdict
 from benchmarks.faults.processes import Tried
+from benchmarks.machine import machine
 
 HEAD: Final = """# What becomes of the robot when something breaks
 
@@ -32,24 +30,6 @@ was on was told nothing. A robot that no guard of the control loop stopped has `
 did it, and `none` where nobody had to."""
 
 PROCESSES: Final = "## In real time: processes that die, hang or stall"
-
-
-def machine() -> str:
-    """On what, and when."""
-    model = next(
-        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
-        platform.machine(),
-    )
-    when = datetime.now(UTC).strftime("%Y-%m-%d")
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    return f"{when}, {cores} cores of {model}, Linux {platform.release()}, load {load:.1f} at the end."
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
 
 
 def lockstep_report(verdicts: Sequence[Verdict], stages: Sequence[str]) -> str:

@@ -18,17 +18,13 @@ from types import TracebackType
 from typing import Any, Final
 
 from benchmarks.faults.saboteur import SITECUSTOMIZE
+from benchmarks.processes import NAMES, children
 from drivers.plant_memory import PlantMemory, PlantTruth
 from drivers.sim.served_folder import bus_folder
 from supervisor.core.robot_file import load_robot
 from supervisor.core.shared import segment
 from supervisor.runtime.locate import find_robot
 
-NAMES: Final = ("recorder", "guardian", "control", "mission", "plant")
-MODULE: Final = {
-    **{name: f"supervisor.runtime.processes.{name}" for name in NAMES},
-    "guardian": "supervisor.guardian.process",
-}
 CLI: Final = "import sys; from supervisor.cli import main; sys.exit(main())"
 
 
@@ -112,7 +108,7 @@ class Victim:
             if time.monotonic() > deadline_s or not self.is_alive("launcher"):
                 raise TimeoutError(f"the run did not start: {self.last_shown}")
             time.sleep(0.05)
-            self.pids |= self._children()
+            self.pids |= children(self.pids["launcher"])
         memory = next(segment.ROOT.glob(f"handrail-*-{self.pids['launcher']}-*"))
         self.plant_folder = memory / "plant"
         self._plant = PlantMemory(self.plant_folder, create=False)
@@ -123,16 +119,6 @@ class Victim:
         )
         assert self._listener.stdout is not None
         self._listener.stdout.readline()
-
-    def _children(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                if parent == self.pids["launcher"]:
-                    found |= {name: int(entry.name) for name, module in MODULE.items() if module in words}
-        return found
 
     @property
     def run_folder(self) -> Path:
