@@ -202,8 +202,8 @@ def test_a_stop_that_has_ended_goes_on_writing_disable_with_its_level(gate: Gate
     assert {gate.stop(Level.DAMP, off, end_s).drive for _ in range(3 * OFF_CYCLES)} == {Drive.DISABLE}
 
 
-def test_settle_follows_minimum_jerk_from_where_it_began(gate: Gate) -> None:
-    start = DEFAULT + 0.05
+@pytest.mark.parametrize("start", [DEFAULT + 0.05, REST + 0.02])
+def test_settle_follows_minimum_jerk_from_where_it_began(gate: Gate, start: Vector) -> None:
     duration_s = np.abs(REST - start).max() * MINIMUM_JERK_PEAK_SPEED / PROFILE.settle_speed_rad_per_s
     position, now_s = start, 3.0
     gate.measure(measured(start))
@@ -214,6 +214,23 @@ def test_settle_follows_minimum_jerk_from_where_it_began(gate: Gate) -> None:
         position, now_s = made.command.position_rad, now_s + PERIOD_S
         gate.measure(measured(position))
     assert gate.counts == GateCounts()
+
+
+def test_without_any_proposal_the_whole_fractions_bound_torque_and_speed() -> None:
+    gate = Gate(ROBOT, SAFETY)
+    gate.measure(measured(REST + 1.0))
+    command = gate.follow(None, KNOBS, 0.5, Level.NONE, 1.0).command
+    pull = command.kp_nm_per_rad * (command.position_rad - REST - 1.0) + command.torque_nm
+    np.testing.assert_allclose(np.abs(pull), ROBOT.vector("torque_nm") * SAFETY.gate.torque_fraction)
+    step = SPEED * SAFETY.gate.target_speed_fraction * PERIOD_S
+    np.testing.assert_allclose(command.position_rad - REST, step)
+
+
+@pytest.mark.parametrize("level", [Level.HOLD, Level.SETTLE])
+def test_before_anything_was_measured_a_stop_damps(level: Level) -> None:
+    gate = Gate(ROBOT, SAFETY)
+    gate.relax(0.0, enable=True)
+    check(gate.stop(level, measured(), 0.1), Drive.COMMAND, level, REST, ZEROS, DAMPING)
 
 
 @pytest.mark.parametrize("timeout_s", [None, 0.5])

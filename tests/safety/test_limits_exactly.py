@@ -107,7 +107,7 @@ def test_every_command_is_what_the_rules_say(gate: GateConfig, seed: int) -> Non
     for cycle in range(25):
         q = near(np.array(plain.last), 0.6 if cycle % 3 else 0.05, random)
         dq = random.uniform(-40.0, 40.0, COUNT) if cycle % 4 == 0 else random.uniform(-2.0, 2.0, COUNT)
-        soft = random.choice([0.0, 0.3, 1.0, 4.0], COUNT)
+        soft = random.choice([0.0, 0.02, 0.3, 1.0, 4.0], COUNT)
         wish = JointCommand(
             near(q, 1.5 if cycle % 5 == 0 else 0.1, random), random.uniform(-25.0, 25.0, COUNT), KP * soft,
             KD * random.choice([0.0, 1.0, 6.0], COUNT), random.uniform(-30.0, 30.0, COUNT),
@@ -199,16 +199,64 @@ def test_what_is_just_plausible_is_believed_and_what_is_not_is_replaced(name: st
 def test_only_what_is_not_plausible_is_replaced() -> None:
     made = CommandLimiter(ROBOT, SAFETY.gate)
     made.start_from(DEFAULT)
-    q, dq = DEFAULT + 0.1, np.full(COUNT, 2.0)
-    q[2], dq[5] = PLAUSIBLE, float("nan")
+    q, dq = DEFAULT + 0.1, np.full(COUNT, 20.0)
+    q[2], dq[5], dq[6] = PLAUSIBLE, float("nan"), -PLAUSIBLE
     assert not made.measure(make_state(position_rad=q, velocity_rad_per_s=dq))
-    used_q, used_dq = np.where(np.arange(COUNT) == 2, DEFAULT, q), np.where(np.arange(COUNT) == 5, 0.0, dq)
+    used_q = np.where(np.arange(COUNT) == 2, DEFAULT, q)
+    used_dq = np.where(np.isin(np.arange(COUNT), (5, 6)), 0.0, dq)
     plain = Plain(SAFETY.gate, DEFAULT)
     wish = make_command(DEFAULT + 0.02)
     made.accept(wish)
-    np.testing.assert_allclose(table(made.limited()), plain.limited(wish, used_q, used_dq, 1.0, 1.0), atol=1e-12)
+    # So little torque is allowed that each joint's speed decides what is left.
+    np.testing.assert_allclose(table(made.limited(0.01)), plain.limited(wish, used_q, used_dq, 0.01, 1.0), atol=1e-12)
     made.captured_pose_rad()
     np.testing.assert_allclose(made.last_target_rad, used_q)
+
+
+@pytest.mark.parametrize("name", JointCommand.__slots__)
+@pytest.mark.parametrize("bad", [np.array(["x"] * COUNT), np.array([object()] * COUNT)])
+def test_a_vector_of_what_is_no_number_is_refused(name: str, bad: np.ndarray) -> None:
+    assert not CommandLimiter(ROBOT, SAFETY.gate).accept(replace(make_command(), **{name: bad}))
+
+
+@pytest.mark.parametrize(("torque_fraction", "speed_fraction"), [(2.0, 1.0), (1.0, 2.0), (0.5, 1.0), (1.0, 0.5)])
+def test_the_very_first_fractions_are_in_force(torque_fraction: float, speed_fraction: float) -> None:
+    made, plain = CommandLimiter(ROBOT, SAFETY.gate), Plain(SAFETY.gate, DEFAULT)
+    made.measure(make_state(position_rad=DEFAULT - 0.4))
+    made.start_from(DEFAULT)
+    wish = make_command(DEFAULT + 0.5)
+    made.accept(wish)
+    expected = plain.limited(wish, DEFAULT - 0.4, ZEROS, torque_fraction, speed_fraction)
+    np.testing.assert_allclose(table(made.limited(torque_fraction, speed_fraction)), expected, atol=1e-12)
+
+
+def test_half_a_newton_metre_too_much_is_too_much() -> None:
+    made = CommandLimiter(ROBOT, SAFETY.gate)
+    made.measure(make_state(position_rad=DEFAULT))
+    made.start_from(DEFAULT)
+    feed_forward = ZEROS.copy()
+    feed_forward[3] = 0.5 * SAFETY.gate.torque_fraction * TORQUE[3] + 0.5
+    made.accept(JointCommand(DEFAULT, ZEROS, ZEROS, ZEROS, feed_forward))
+    assert made.limited(0.5).torque_nm[3] == 0.5 * SAFETY.gate.torque_fraction * TORQUE[3]
+
+
+def test_a_joint_just_at_the_limit_is_left_to_the_last_bit_while_another_is_over_it() -> None:
+    random = np.random.default_rng(3)
+    full = SAFETY.gate.torque_fraction * TORQUE[1]
+    for _ in range(50):
+        made = CommandLimiter(ROBOT, SAFETY.gate)
+        made.measure(make_state(position_rad=DEFAULT))
+        made.start_from(DEFAULT)
+        wish = DEFAULT.copy()
+        wish[1] += random.uniform(0.01, 0.03)
+        torque = KP[1] * (wish[1] - DEFAULT[1])
+        feed_forward = ZEROS.copy()
+        feed_forward[7] = TORQUE[7]
+        made.accept(replace(make_command(wish), torque_nm=feed_forward))
+        command = made.limited(torque / full)
+        if full * (torque / full) == torque:
+            assert command.position_rad[1] == wish[1]
+            assert command.torque_nm[7] < TORQUE[7]
 
 
 def test_gains_at_the_ceiling_are_taken_and_beyond_it_not() -> None:
@@ -234,6 +282,7 @@ def test_a_limit_before_any_command_says_what_is_missing() -> None:
 
 def test_only_the_middle_is_left_of_a_range_narrower_than_its_margins() -> None:
     made = CommandLimiter(ROBOT, replace(SAFETY.gate, position_margin_rad=10.0))
+    np.testing.assert_allclose(made.last_target_rad, 0.5 * (LOW + HIGH), atol=1e-12)
     made.measure(make_state(position_rad=DEFAULT))
     made.start_from(DEFAULT)
     made.accept(make_command(HIGH))
