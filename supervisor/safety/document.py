@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from supervisor.core.exchange import Stop
-from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.safety import SafetyConfig
 from supervisor.safety.arming import Outcome, Situation, press, situations
 from supervisor.safety.guards import GUARDS
 from supervisor.safety.requirements import GUARD_REQUIREMENTS, REQUIREMENTS, Requirement
 from supervisor.safety.restart import Found, Kept, begin
-from supervisor.safety.severity import OPERATOR
+
+_STOP: Final = Stop(Level.CUT, "a guard", float("nan"), float("nan"), "", 0.0, 0.0, "")
 
 _HEAD = """\
 # Safety
@@ -132,13 +135,13 @@ def requirement_table(requirements: Iterable[Requirement]) -> str:
 
 def transition_table() -> str:
     """Every press in every situation, as the program answers it, and what is left of it after a restart."""
-    found: dict[tuple[str, str], dict[str, list[Situation]]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     left: dict[str, str] = {}
     for situation in situations():
         left[_name(situation)] = _restarted(situation)
         for action in OperatorAction:
-            place = found.setdefault((_name(situation), action.name), {})
-            place.setdefault(_result(press(action, situation), situation), []).append(situation)
+            results = found.setdefault((_name(situation), action.name), [])
+            results.append(_result(press(action, situation), situation))
     states = list(dict.fromkeys(state for state, _ in found))
     rows = [
         (
@@ -154,9 +157,7 @@ def transition_table() -> str:
 
 def _restarted(situation: Situation) -> str:
     """What the next process begins with when this one ends."""
-    cause = OPERATOR if situation.is_operator_hold else "a guard"
-    level = situation.level
-    stop = Stop(level, cause, float("nan"), float("nan"), "", 0.0, 0.0, "") if level.latches else None
+    stop = replace(_STOP, level=situation.level) if situation.level.latches else None
     after = begin(Found(Kept(situation.arming, stop)))
     return after.arming.name if after.stop is None else f"{after.arming.name} at {after.stop.level.name}"
 
@@ -210,9 +211,9 @@ def _result(outcome: Outcome, before: Situation) -> str:
     return "-" if outcome.arming is before.arming else outcome.arming.name
 
 
-def _cell(results: dict[str, list[Situation]]) -> str:
+def _cell(results: Sequence[str]) -> str:
     good = [result for result in results if result != "-"]
-    return "-" if not good else good[0] + (" ?" if len(results) > 1 else "")
+    return "-" if not good else good[0] + (" ?" if len(set(results)) > 1 else "")
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -155,3 +155,24 @@ def test_what_a_press_does(
 ) -> None:
     outcome = press(action, Situation(arming))
     assert (outcome.arming, outcome.stop) == (result, stop)
+
+
+def test_every_situation_that_exists_is_enumerated_once() -> None:
+    reasons = ((), ("reason",))
+    free = [
+        Situation(arming, guards=guards, devices=devices)
+        for arming in (ArmingState.DISARMED, ArmingState.CHECKING, ArmingState.ARMED, ArmingState.RUNNING)
+        for guards in reasons
+        for devices in reasons
+    ]
+    kinds = [(level, False) for level in Level if level.latches] + [(Level.HOLD, True)]
+    stopped = [
+        Situation(ArmingState.STOPPED, level, is_operator_hold, is_at_rest, guards, causes)
+        for level, is_operator_hold in kinds
+        for is_at_rest in (False, True)
+        for guards in reasons
+        for causes in reasons
+    ]
+    found = list(situations())
+    assert len(found) == len(set(found)) == len(free) + len(stopped)
+    assert set(found) == {*free, *stopped}
