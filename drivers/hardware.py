@@ -8,6 +8,7 @@ frame.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import time
 from collections.abc import Callable
@@ -30,6 +31,10 @@ LINE_OF_ITS_OWN: Final = (
     "in the robot file of this computer"
 )
 """What to do about a serial line, or an adapter on one, that another program needs."""
+
+
+TAKEN: Final = (errno.EAGAIN, errno.EBUSY)
+"""How the system says that another program has locked a line, or keeps it for itself."""
 
 
 class HardwareBuses:
@@ -79,10 +84,11 @@ class HardwareBuses:
         try:
             port = serial.Serial(config.port, config.baud_bps, timeout=0, write_timeout=0, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
-            guest = f"; {LINE_OF_ITS_OWN}" if self._is_guest else ""
+            if self._is_guest and getattr(error, "errno", None) in TAKEN:
+                raise BusError(f"{name} ({config.port}) is open in another program: {LINE_OF_ITS_OWN}") from error
             raise BusError(
                 f"cannot open {name} ({config.port}, {config.baud_bps} bit/s): {error}; "
-                f"check the cable, the name, and that you may use it (group dialout){guest}"
+                "check the cable, the name, and that you may use it (group dialout)"
             ) from error
         # FTDI adapters hold bytes back for 16 ms unless told not to; other ports do not know the request.
         with contextlib.suppress(ValueError, OSError, NotImplementedError):

@@ -87,10 +87,12 @@ def test_a_guest_opens_no_line_that_another_program_reads(
 
 def test_a_guest_that_cannot_have_a_line_is_told_what_it_needs(line: tuple[HardwareSerial, int]) -> None:
     taken = SerialBusConfig("serial", os.ttyname(line[0].fileno()), 921_600)
-    with pytest.raises(BusError, match=r"cannot open imu0.*group dialout\); a line has one reader"):
+    with pytest.raises(BusError, match=r"^imu0 \(/dev/pts/\d+\) is open in another program: a line has one reader"):
         HardwareBuses(is_guest=True).open_serial("imu0", taken)
     with pytest.raises(BusError, match=r"group dialout\)$"):
         HardwareBuses().open_serial("imu0", taken)
+    with pytest.raises(BusError, match=r"No such file.*group dialout\)$"):
+        HardwareBuses(is_guest=True).open_serial("imu0", SerialBusConfig("serial", "/dev/not_there", 921_600))
 
 
 def gathered(read: Callable[[], bytes], size: int) -> bytes:
