@@ -146,7 +146,7 @@ class MissionLoop:
 
     def run(self) -> None:
         """Until the mission is over, or until told to end."""
-        orphanage = Orphanage(self._memory.control)
+        orphanage = Orphanage(self._memory.control, self._setup.shared.starter)
         while self._link.snapshot() is None and not (self.is_told_to_end or orphanage.is_alone):
             time.sleep(_FIRST_SNAPSHOT_S)
         pacer = Pacer(self._setup.tick_s)

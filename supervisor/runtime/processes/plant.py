@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,7 @@ class PlantSetup:
         process_faults: Kinds of faults of the supervisor itself that somebody carries out.
         fifo_priority: Priority under SCHED_FIFO, below that of control; 0 for the normal class. Above its host's, a
             plant takes the core from it at each frame that it sends: both are slower for it.
+        starter: Number of the process that makes this, and starts the plant.
     """
 
     robot: Robot
@@ -47,6 +48,7 @@ class PlantSetup:
     variation: Variation | None = None
     process_faults: tuple[str, ...] = ()
     fifo_priority: int = 0
+    starter: int = field(default_factory=os.getpid)
 
 
 def run_plant(setup: PlantSetup) -> None:
@@ -55,7 +57,7 @@ def run_plant(setup: PlantSetup) -> None:
     Raises:
         HandrailError: It cannot be simulated, or not be served there.
     """
-    parent, is_told = os.getppid(), [False]
+    is_told = [False]
 
     def end(number: int, frame: object) -> None:
         del number, frame
@@ -76,7 +78,7 @@ def run_plant(setup: PlantSetup) -> None:
         if setup.fifo_priority:
             effects.append(take_priority(setup.fifo_priority))
         say_ready([str(effect) for effect in effects])
-        plant.run(lambda: is_told[0] or is_forgotten(plant, parent))
+        plant.run(lambda: is_told[0] or is_forgotten(plant, setup.starter))
     finally:
         plant.close()
     leave_part(plant.counters)

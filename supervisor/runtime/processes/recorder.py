@@ -68,6 +68,7 @@ class Recorder:
 
     def __init__(self, shared: Shared, memory: RunMemory, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._memory = memory
+        self._starter = shared.starter
         self._clock_s = clock_s
         self._rows = RingReader(memory.rows)
         robot = shared.robot
@@ -117,7 +118,7 @@ class Recorder:
 
     def run(self) -> None:
         """Until it is told to end, and everything is written."""
-        orphanage = Orphanage(self._memory.control, self._clock_s)
+        orphanage = Orphanage(self._memory.control, self._starter, self._clock_s)
         while not (self.is_ended or orphanage.is_alone):
             if self.step() < MOST_ROWS:
                 time.sleep(PERIOD_S)

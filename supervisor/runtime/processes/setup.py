@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -45,6 +45,7 @@ class Shared:
         plant: Folder of the simulated plant's memory, None on a real robot.
         latch: File that keeps the latch between runs, None to keep nothing.
         voice: What the run may say on the buses.
+        starter: Number of the process that makes this, and starts the others.
     """
 
     robot: RobotConfig
@@ -54,6 +55,7 @@ class Shared:
     plant: Path | None = None
     latch: Path | None = None
     voice: Voice = Voice.COMMANDS
+    starter: int = field(default_factory=os.getpid)
 
 
 class Child:
@@ -183,18 +185,19 @@ class Orphanage:
 
     Args:
         control: How the control process is.
+        starter: Number of the process that started this one, as that one has told it: it may have died since.
         clock_s: Monotonic.
-        parent: Number of the process that started this one.
+        parent: Number of the process whose child this one is now.
     """
 
     def __init__(
         self,
         control: HealthSlot,
+        starter: int,
         clock_s: Callable[[], float] = time.monotonic,
         parent: Callable[[], int] = os.getppid,
     ) -> None:
-        self._control, self._clock_s, self._parent = control, clock_s, parent
-        self._starter = parent()
+        self._control, self._starter, self._clock_s, self._parent = control, starter, clock_s, parent
         self._began_s = clock_s()
 
     @property

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from supervisor.core.shared.slot import Slot
+from supervisor.runtime.processes.setup import ALONE_S, Orphanage, Shared
+from supervisor.runtime.shared.memory import SMALL_BYTES, Health, HealthSlot
+from tests.safety.bench import ROBOT, SAFETY
+
+STARTER, INIT = 4711, 1
+
+
+@pytest.fixture
+def control() -> HealthSlot:
+    return HealthSlot(Slot(memoryview(bytearray(Slot.size(SMALL_BYTES))), SMALL_BYTES))
+
+
+def test_who_makes_the_setup_is_who_starts_the_others() -> None:
+    assert Shared(ROBOT, SAFETY, Path(), Path()).starter == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("parent", "spoke_s", "now_s", "is_alone"),
+    [
+        (STARTER, None, 1000.0, False),
+        (STARTER, 100.0, 1000.0, False),
+        (INIT, None, 100.0 + ALONE_S, False),
+        (INIT, None, 100.1 + ALONE_S, True),
+        (INIT, 150.0, 150.0 + ALONE_S, False),
+        (INIT, 150.0, 150.1 + ALONE_S, True),
+    ],
+)
+def test_a_process_is_alone_when_its_starter_has_died_and_control_is_silent(
+    control: HealthSlot, parent: int, spoke_s: float | None, now_s: float, is_alone: bool
+) -> None:
+    times = iter((100.0, now_s))
+    orphanage = Orphanage(control, STARTER, lambda: next(times, now_s), lambda: parent)
+    if spoke_s is not None:
+        control.write(Health(spoke_s, True, 0))
+    assert orphanage.is_alone is is_alone
