@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.core.exchange import Snapshot, Stop
+from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
@@ -20,6 +20,7 @@ from supervisor.runtime.inputs.pressing import Press
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.control import END, ControlSetup
+from supervisor.runtime.processes.ended import Ended
 from supervisor.runtime.processes.mission import FINISHED, MissionSetup
 from supervisor.runtime.processes.recorder import RecorderSetup
 from supervisor.runtime.processes.setup import Child, Shared
@@ -59,38 +60,8 @@ _CONSEQUENCES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(slots=True)
-class Ended:
-    """How the processes of a run ended.
-
-    Attributes:
-        control, mission: What each left; as if it had never run where it left nothing.
-        last: The last snapshot.
-        first_stop: The first stop that guards brought about, None without.
-        has_moved: Whether the robot ever followed a proposal.
-        was_interrupted: Whether a person interrupted the run.
-        failure: What broke, "" when nothing did.
-        refusal: Why nothing could begin, "" when it could.
-        now_s: When it ended.
-    """
-
-    control: ControlPart = field(default_factory=ControlPart)
-    mission: MissionPart = field(default_factory=MissionPart)
-    last: Snapshot | None = None
-    first_stop: Stop | None = None
-    has_moved: bool = False
-    was_interrupted: bool = False
-    failure: str = ""
-    refusal: str = ""
-    now_s: float = 0.0
-
-
 class Launcher:
     """Runs a mission in processes.
-
-    Attributes:
-        first_interrupt: What Ctrl-C asks for; a second one cuts.
-        consequences: What follows from the loss of each process.
 
     Args:
         shared: What every process needs; its `memory` is made here.
@@ -101,6 +72,10 @@ class Launcher:
         others: Processes that run already, and are watched too.
         state: Folder that outlives the run, where the guardian keeps its latch.
         steered: What a person steers in the mission, None for nothing.
+
+    Attributes:
+        first_interrupt: What Ctrl-C asks for; a second one cuts.
+        consequences: What follows from the loss of each process.
     """
 
     first_interrupt = OperatorAction.STOP

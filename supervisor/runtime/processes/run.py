@@ -14,7 +14,8 @@ from supervisor.runtime.inputs.helm import steered_mission
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.options import RunOptions, Voice
 from supervisor.runtime.preparation import Prepared
-from supervisor.runtime.processes.launcher import READY_S, Ended, Launcher
+from supervisor.runtime.processes.ended import Ended
+from supervisor.runtime.processes.launcher import READY_S, Launcher
 from supervisor.runtime.processes.mission import MissionSetup
 from supervisor.runtime.processes.plant import PlantSetup
 from supervisor.runtime.processes.setup import Child, Shared

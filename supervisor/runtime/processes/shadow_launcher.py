@@ -18,7 +18,8 @@ from supervisor.runtime.inputs.operator_inputs import OperatorInputs
 from supervisor.runtime.interrupts import Interrupts
 from supervisor.runtime.options import Voice
 from supervisor.runtime.processes.control import ControlSetup
-from supervisor.runtime.processes.launcher import PROCESSES, Ended, Launcher
+from supervisor.runtime.processes.ended import Ended
+from supervisor.runtime.processes.launcher import PROCESSES, Launcher
 from supervisor.runtime.processes.mission import FINISHED, MissionSetup
 from supervisor.runtime.processes.setup import Shared
 from supervisor.runtime.progress import Progress

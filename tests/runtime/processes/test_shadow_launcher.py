@@ -20,9 +20,10 @@ from supervisor.runtime.inputs.places import sockets
 from supervisor.runtime.options import Voice
 from supervisor.runtime.processes import launcher
 from supervisor.runtime.processes.control import ControlSetup
+from supervisor.runtime.processes.ended import Ended
 from supervisor.runtime.processes.mission import FINISHED, MissionSetup
 from supervisor.runtime.processes.setup import Shared
-from supervisor.runtime.processes.shadow_launcher import GONE_S, Ended, ShadowLauncher, guest
+from supervisor.runtime.processes.shadow_launcher import GONE_S, ShadowLauncher, guest
 from supervisor.runtime.progress import SilentProgress
 from supervisor.runtime.shared.memory import Health
 from tests.safety.bench import ROBOT, SAFETY
