@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from supervisor.core.levels import ArmingState, Level, OperatorAction
-from supervisor.safety.arming import Situation, press, situations
+from supervisor.safety.arming import Outcome, Situation, press, situations
 
 ALL = list(situations())
 PRESSES = list(OperatorAction)
@@ -176,3 +176,64 @@ def test_every_situation_that_exists_is_enumerated_once() -> None:
     found = list(situations())
     assert len(found) == len(set(found)) == len(free) + len(stopped)
     assert set(found) == {*free, *stopped}
+
+
+def stopped(level: Level, **more: object) -> Situation:
+    return Situation(ArmingState.STOPPED, level, **more)
+
+
+OWN = {"is_operator_hold": True}
+CAUSE, GUARD, DEVICE = "the cause", "the guard", "the device"
+RESUME_ONLY = "RESUME ends only a HOLD that the operator asked for; after a trip: RESET, then START"
+NOT_ENDED = "the stop has not come to its end"
+
+
+@pytest.mark.parametrize(
+    ("action", "now", "refusals"),
+    [
+        (OperatorAction.HOLD, Situation(ArmingState.DISARMED), ("HOLD needs a robot under power; it is disarmed",)),
+        (OperatorAction.HOLD, Situation(ArmingState.CHECKING), ("HOLD needs a robot under power; it is checking",)),
+        (OperatorAction.ARM, Situation(ArmingState.ARMED), ("ARM needs a disarmed robot; it is armed",)),
+        (OperatorAction.ARM, stopped(Level.CUT), ("ARM needs a disarmed robot; it is stopped; RESET first",)),
+        (OperatorAction.ARM, Situation(ArmingState.DISARMED, guards=(GUARD,), devices=(DEVICE,)), (DEVICE, GUARD)),
+        (OperatorAction.START, Situation(ArmingState.DISARMED), ("START needs an armed robot; it is disarmed",)),
+        (OperatorAction.START, Situation(ArmingState.ARMED, guards=(GUARD, CAUSE)), (GUARD, CAUSE)),
+        (OperatorAction.RESUME, Situation(ArmingState.RUNNING), (RESUME_ONLY,)),
+        (OperatorAction.RESUME, Situation(ArmingState.RUNNING, Level.HOLD, is_operator_hold=True), (RESUME_ONLY,)),
+        (OperatorAction.RESUME, stopped(Level.HOLD), (RESUME_ONLY,)),
+        (OperatorAction.RESUME, stopped(Level.SETTLE, **OWN), (RESUME_ONLY,)),
+        (OperatorAction.RESUME, stopped(Level.HOLD, guards=(GUARD, CAUSE), **OWN), (GUARD, CAUSE)),
+        (OperatorAction.RESET, Situation(ArmingState.ARMED), ("RESET needs a latched stop; the robot is armed",)),
+        (OperatorAction.RESET, stopped(Level.TERMINAL),
+         ("TERMINAL is never reset in this process: find the cause, then start anew",)),
+        (OperatorAction.RESET, stopped(Level.HOLD, causes=(CAUSE,), guards=(GUARD,)), (CAUSE, GUARD)),
+        (OperatorAction.RESET, stopped(Level.CUT, causes=(CAUSE,), guards=(GUARD,)), (CAUSE,)),
+        (OperatorAction.RESET, stopped(Level.CUT, causes=(CAUSE,), is_at_rest=False), (NOT_ENDED, CAUSE)),
+    ],
+)  # fmt: skip
+def test_a_refusal_changes_nothing_and_gives_every_reason(
+    action: OperatorAction, now: Situation, refusals: tuple[str, ...]
+) -> None:
+    assert press(action, now) == Outcome(now.arming, None, False, refusals)
+
+
+@pytest.mark.parametrize(
+    ("action", "now", "outcome"),
+    [
+        (OperatorAction.CONFIRM, Situation(ArmingState.RUNNING), Outcome(ArmingState.RUNNING)),
+        (OperatorAction.CUT, Situation(ArmingState.DISARMED), Outcome(ArmingState.STOPPED, Level.CUT)),
+        (OperatorAction.STOP, Situation(ArmingState.DISARMED), Outcome(ArmingState.DISARMED)),
+        (OperatorAction.STOP, Situation(ArmingState.CHECKING), Outcome(ArmingState.DISARMED)),
+        (OperatorAction.STOP, Situation(ArmingState.ARMED), Outcome(ArmingState.STOPPED, Level.SETTLE)),
+        (OperatorAction.HOLD, Situation(ArmingState.RUNNING), Outcome(ArmingState.STOPPED, Level.HOLD)),
+        (OperatorAction.HOLD, Situation(ArmingState.ARMED), Outcome(ArmingState.ARMED)),
+        (OperatorAction.HOLD, stopped(Level.CUT), Outcome(ArmingState.STOPPED)),
+        (OperatorAction.ARM, Situation(ArmingState.DISARMED), Outcome(ArmingState.CHECKING)),
+        (OperatorAction.START, Situation(ArmingState.ARMED), Outcome(ArmingState.RUNNING)),
+        (OperatorAction.RESUME, stopped(Level.HOLD, **OWN), Outcome(ArmingState.RUNNING, None, True)),
+        (OperatorAction.RESET, stopped(Level.HOLD, is_at_rest=False), Outcome(ArmingState.ARMED, None, True)),
+        (OperatorAction.RESET, stopped(Level.SETTLE), Outcome(ArmingState.DISARMED, None, True)),
+    ],
+)
+def test_an_accepted_press_does_one_thing(action: OperatorAction, now: Situation, outcome: Outcome) -> None:
+    assert press(action, now) == outcome

@@ -1,0 +1,90 @@
+"""The guardian's latch: flags, threads and sums."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from supervisor.guardian.latch import RECORD_BYTES, Latch, LatchFile, LatchKeeper, Left, latch_record, parse_latch
+from supervisor.guardian.watch import Fault
+
+
+def test_a_file_is_opened_with_all_its_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[int, ...]] = []
+    really = os.open
+    monkeypatch.setattr(os, "open", lambda name, *rest: (opened.append(rest), really(name, *rest))[1])
+    LatchFile(tmp_path / "latch").close()
+    assert opened == [(os.O_RDWR | os.O_CREAT | os.O_DSYNC | os.O_CLOEXEC, 0o600)]
+
+
+def test_a_file_that_is_closed_twice_closes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = LatchFile(tmp_path / "latch")
+    closed: list[int] = []
+    really = os.close
+    monkeypatch.setattr(os, "close", lambda descriptor: (closed.append(descriptor), really(descriptor)))
+    for _ in range(3):
+        file.close()
+    assert len(closed) == 3
+    assert max(closed[1:]) < 0
+
+
+def test_a_file_that_is_just_long_enough_is_not_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, cut = LatchFile(tmp_path / "latch"), []
+    monkeypatch.setattr(os, "ftruncate", lambda *call: cut.append(call))
+    assert file.write(Latch(Left.LIVE))
+    assert not cut
+    with (tmp_path / "latch").open("ab") as longer:
+        longer.write(b"!")
+    assert file.write(Latch(Left.LIVE))
+    assert [size for _, size in cut] == [RECORD_BYTES]
+    file.close()
+
+
+class Broken:
+    """A file that takes nothing."""
+
+    def write(self, latch: Latch) -> bool:
+        return False
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+def test_every_write_that_failed_counts() -> None:
+    keeper = LatchKeeper(cast("list[LatchFile]", [Broken(), Broken()]), lambda: 1.0)
+    keeper.post(Left.LIVE)
+    keeper.post(Left.STOPPED, Fault.SILENT)
+    keeper.post(Left.STOPPED, Fault.SILENT)
+    keeper.close()
+    assert keeper.failed == 4
+    assert keeper.written is None
+
+
+def test_the_thread_is_named_and_holds_nobody_up() -> None:
+    keeper = LatchKeeper([])
+    assert (keeper._thread.name, keeper._thread.daemon) == ("latch", True)
+    keeper.close()
+
+
+def test_closing_waits_for_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float | None] = []
+    really = threading.Thread.join
+    keeper = LatchKeeper([])
+    monkeypatch.setattr(
+        threading.Thread, "join", lambda self, timeout=None: (waited.append(timeout), really(self, timeout))[1]
+    )
+    keeper.close()
+    assert waited == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"), [(b" STOPPED ", b"\tSTOPPED "), (b"SILENT ", b"SILENT\t"), (b"STOPPED", b"stopped?")]
+)
+def test_a_record_with_anything_else_in_it_is_damaged(was: bytes, becomes: bytes) -> None:
+    raw = latch_record(Latch(Left.STOPPED, Fault.SILENT, 5.0))
+    changed = raw.replace(was, becomes) if was in raw else raw.replace(b" ", b"\t", 1)
+    assert parse_latch(changed).left is Left.DAMAGED
