@@ -42,6 +42,9 @@ class NoRecorder:
 
     is_healthy = True
 
+    def change(self, _change: object) -> None:
+        """Nothing."""
+
     def append(self, *_arguments: object, **_keys: object) -> None:
         """Nothing."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from supervisor.core.errors import RecordError
-from supervisor.evidence.record import write_all
+from supervisor.evidence.record_files import write_all
 
 FIRST_PREVIOUS = "0" * 64
 """What the first line has in place of a previous line's hash."""

@@ -21,6 +21,9 @@ MAXIMUM_HEADER_BYTES = 4_000_000
 MAXIMUM_ROW_BYTES = 1_000_000
 """A thousand joints would still fit."""
 
+READABLE = (2, SCHEMA)
+"""Schemas that can be read: the header says what is in the rows."""
+
 _TYPES = frozenset({"<f8", "<u4", "<i2", "<u1"})
 
 
@@ -38,6 +41,7 @@ class CycleRecord:
     """All cycles of a run.
 
     Attributes:
+        schema: Version of the record; see `supervisor.evidence.row.SCHEMA`.
         robot: Name of the robot.
         control_hz: Declared rate of the control loop.
         joints: Joint names, in the order of every per-joint column.
@@ -48,6 +52,7 @@ class CycleRecord:
         leftover_bytes: Bytes of a last row that was cut off; 0 when the record was closed properly.
     """
 
+    schema: int
     robot: str
     control_hz: float
     joints: tuple[str, ...]
@@ -99,6 +104,7 @@ def read_record(path: Path) -> CycleRecord:
         first = len(MAGIC) + 4 + length
         count, leftover = divmod(size - first, kind.itemsize)
         return CycleRecord(
+            schema=int(header["schema"]),
             robot=str(header["robot"]),
             control_hz=float(header["control_hz"]),
             joints=tuple(str(name) for name in header["joints"]),
@@ -125,8 +131,9 @@ def _rows(path: Path, kind: np.dtype[Any], first: int, count: int) -> NDArray[An
 
 def _row_type(header: Any) -> np.dtype[Any]:
     """The numpy type of a row, refusing everything that a header of ours never says."""
-    if header["schema"] != SCHEMA:
-        raise RecordError(f"the record has schema {header['schema']!r}; this version reads {SCHEMA}")
+    if header["schema"] not in READABLE:
+        readable = ", ".join(map(str, READABLE))
+        raise RecordError(f"the record has schema {header['schema']!r}; this version reads {readable}")
     row_bytes = header["row_bytes"]
     if type(row_bytes) is not int or not 0 < row_bytes <= MAXIMUM_ROW_BYTES:
         raise ValueError(f"row_bytes is {row_bytes!r}")

@@ -1,7 +1,7 @@
 """One control cycle as a row of fixed size: what the record keeps, and what crosses shared memory.
 
-Rows hold what the control loop saw and did, in float64, so that guards run over a record give the very same results
-again.
+Rows hold what the safety core was given in a cycle and what it made of it, in float64, so that the core run over a
+record decides the very same again. What changes less often than every cycle is in `supervisor/evidence/changes.py`.
 """
 
 from __future__ import annotations
@@ -10,36 +10,66 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
-import numpy as np
-
-from supervisor.core.command import Actuation, Drive
-from supervisor.core.guard import GuardBoard, GuardRow
-from supervisor.core.joints import JointOrder, Vector
-from supervisor.core.levels import ArmingState, GuardValue, Level
-from supervisor.core.state import RobotState
+from supervisor.core.command import Drive
+from supervisor.core.guard import GuardRow
+from supervisor.core.joints import JointOrder
+from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
 
 MAGIC = b"HNDRLREC"
-SCHEMA = 2
+SCHEMA = 3
+"""3: rows hold all that the safety core was given; 2 did not, and cannot be replayed."""
 
 ARMING_NUMBER: Mapping[ArmingState, int] = {state: i for i, state in enumerate(ArmingState)}
 DRIVE_NUMBER: Mapping[Drive, int] = {drive: i for i, drive in enumerate(Drive)}
-_SCALARS = (
+PRESS_NUMBER: Mapping[OperatorAction, int] = {action: i for i, action in enumerate(OperatorAction, start=1)}
+"""In the column `presses`, where 0 is no press."""
+
+PRESSES = 16
+"""Presses that a row holds. People make one in a second; what more a row was not told is told in the changes."""
+
+GIVEN = (
     ("time_s", "<f8", "s"),
+    ("loop_lag_mean_s", "<f8", "s"),
+    ("loop_lag_worst_s", "<f8", "s"),
+    ("operator_link_age_s", "<f8", "s"),
+    ("guardian_age_s", "<f8", "s"),
+    ("clock_step_s", "<f8", "s"),
+    ("bus_loss", "<f8", "fraction"),
+    ("bus_off", "<f8", "buses"),
+    ("bus_errors", "<f8", "frames"),
+    ("foreign_commands", "<f8", "frames"),
+)
+"""What the safety core was given besides measurements, in numbers."""
+
+SCALARS = (
+    *GIVEN,
     ("cycle_us", "<f8", "us"),
     ("imu_stamp_s", "<f8", "s"),
     ("base_velocity_stamp_s", "<f8", "s"),
+    ("decision", "<u4", "1"),
     ("cycle", "<u4", "1"),
     ("imu_sequence", "<u4", "1"),
     ("imu_unchanged", "<u4", "samples"),
+    ("gate_position", "<u4", "joint-cycles"),
+    ("gate_velocity", "<u4", "joint-cycles"),
+    ("gate_torque", "<u4", "joint-cycles"),
+    ("gate_rate", "<u4", "joint-cycles"),
+    ("gate_rejected", "<u4", "joint-cycles"),
+    ("words_crc32", "<u4", "crc32 of refusals, stop and drill"),
     ("level", "<u1", "Level"),
     ("arming", "<u1", "ArmingState"),
     ("drive", "<u1", "Drive"),
     ("imu_warning", "<u1", "bool"),
     ("is_at_rest", "<u1", "bool"),
+    ("inventory_requested", "<u1", "bool"),
+    ("recorder_ok", "<u1", "bool"),
+    ("emergency_stop", "<u1", "bool"),
+    ("hashes_match", "<u1", "bool"),
 )
+"""In the order in which they are packed."""
+
 _PER_JOINT = (
     ("position_rad", "rad"),
     ("velocity_rad_per_s", "rad/s"),
@@ -106,9 +136,11 @@ class RecordLayout:
         """The layout for a robot's joints and guards."""
         fields: list[Field] = []
         offset = 0
-        for name, kind, unit in _SCALARS:
+        for name, kind, unit in SCALARS:
             fields.append(Field(name, kind, (), offset, unit))
             offset += int(kind[2:])
+        fields.append(Field("presses", "<u1", (PRESSES,), offset, "OperatorAction, 0 for none"))
+        offset += PRESSES
         for name, kind, unit in _PER_GUARD:
             fields.append(Field(name, kind, (len(guards),), offset, unit))
             offset += int(kind[2:]) * len(guards)
@@ -141,6 +173,7 @@ class RecordLayout:
                 "GuardValue": [value.name for value in GuardValue],
                 "ArmingState": [state.value for state in ArmingState],
                 "Drive": [drive.value for drive in Drive],
+                "OperatorAction": ["", *(action.value for action in OperatorAction)],
             },
             "row_bytes": self.row_bytes,
             "fields": [
@@ -151,129 +184,3 @@ class RecordLayout:
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
         text += b" " * (-(len(MAGIC) + 4 + len(text)) % 64)
         return MAGIC + struct.pack("<I", len(text)) + text
-
-
-class RowPacker:
-    """Writes rows into memory of somebody else's. Costs a handful of microseconds, and allocates next to nothing.
-
-    Args:
-        layout: Of the rows.
-        memory: Where rows go, after `start`; must stay writable.
-        start: Offset of the first row, a multiple of 8.
-        stride: From one row to the next, a multiple of 8; 0 for rows without gaps.
-
-    Attributes:
-        rows: How many rows fit.
-    """
-
-    __slots__ = (
-        "_joint_shape",
-        "_memory",
-        "_missing",
-        "_pack_into",
-        "_row_bytes",
-        "_start",
-        "_stride",
-        "_values",
-        "rows",
-    )
-
-    def __init__(self, layout: RecordLayout, memory: bytearray | memoryview, start: int = 0, stride: int = 0) -> None:
-        self._memory, self._start = memory, start
-        self._stride = stride or layout.row_bytes
-        # The last row need not be followed by a gap.
-        self.rows = (len(memory) - start + self._stride - layout.row_bytes) // self._stride
-        self._values: tuple[Vector, ...] = tuple(
-            np.frombuffer(memory, np.float64, layout.value_count, start + i * self._stride + layout.values_offset)
-            for i in range(self.rows)
-        )
-        count = len(layout.guards)
-        self._pack_into = struct.Struct(f"<ddddIIIBBBBB{2 * count}d{count}h{count}B{count}B").pack_into
-        self._missing = np.full(len(layout.joints), np.nan)
-        self._joint_shape = (len(layout.joints),)
-
-    def pack(
-        self,
-        row: int,
-        state: RobotState,
-        board: GuardBoard,
-        actuation: Actuation,
-        arming: ArmingState,
-        *,
-        is_at_rest: bool,
-        proposed_position_rad: Vector | None,
-        cycle_us: float,
-    ) -> None:
-        """Write one row.
-
-        Args:
-            row: Which, from 0.
-            state: What was measured.
-            board: What the guards found.
-            actuation: What was written.
-            arming: The arming state.
-            is_at_rest: Whether the motors are provably off.
-            proposed_position_rad: (n,) targets before the gate, None where there was no proposal.
-            cycle_us: How long the cycle took by the machine's clock (microseconds).
-
-        Raises:
-            struct.error, ValueError, TypeError: Something does not fit the layout; the row is not valid.
-        """
-        proposed = proposed_position_rad
-        if proposed is None or proposed.shape != self._joint_shape:
-            proposed = self._missing
-        imu = state.imu
-        velocity = state.base_velocity
-        command = actuation.command
-        readings = board.readings
-        self._pack_into(
-            self._memory,
-            self._start + row * self._stride,
-            state.now_s,
-            cycle_us,
-            imu.stamp_s,
-            velocity.stamp_s,
-            state.cycle & 0xFFFFFFFF,
-            imu.sequence & 0xFFFFFFFF,
-            imu.unchanged & 0xFFFFFFFF,
-            actuation.level,
-            ARMING_NUMBER[arming],
-            DRIVE_NUMBER[actuation.drive],
-            imu.warning,
-            is_at_rest,
-            *map(_measured, readings),
-            *map(_limit, readings),
-            *map(_joint, readings),
-            *map(_value, readings),
-            *map(_tripped, readings),
-        )
-        np.concatenate(
-            (
-                state.position_rad,
-                state.velocity_rad_per_s,
-                state.torque_nm,
-                state.temperature_degc,
-                state.motor_stamp_s,
-                state.motor_status,
-                state.fault_code,
-                command.position_rad,
-                command.velocity_rad_per_s,
-                command.kp_nm_per_rad,
-                command.kd_nm_s_per_rad,
-                command.torque_nm,
-                proposed,
-                imu.orientation_base_in_world_wxyz,
-                imu.angular_velocity_base_in_base_rad_per_s,
-                imu.acceleration_base_in_base_m_per_s2,
-                imu.gravity_in_base,
-                velocity.linear_velocity_base_in_base_m_per_s,
-            ),
-            out=self._values[row],
-        )
-
-
-_measured = attrgetter("measured")
-_limit = attrgetter("limit")
-_joint = attrgetter("joint")
-_value = attrgetter("value")
-_tripped = attrgetter("tripped")

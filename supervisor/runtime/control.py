@@ -6,19 +6,21 @@ Imports numpy and the standard library only, ours included: no tree, no network,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol
 
-from supervisor.core.command import Actuation
 from supervisor.core.exchange import DeviceReport, MissionOutput, Snapshot
-from supervisor.core.guard import GuardBoard
 from supervisor.core.joints import Vector
-from supervisor.core.levels import ArmingState, OperatorAction
+from supervisor.core.levels import OperatorAction
 from supervisor.core.ports import ControlEnd, RobotPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.core.state import RobotState
+from supervisor.evidence.changes import Change
+from supervisor.evidence.packing import Decided, Given
 from supervisor.evidence.timing import DurationHistogram
+from supervisor.runtime.changes import ChangeWatch, Start
+from supervisor.runtime.shared.messages import OutputCodec
 from supervisor.safety.buses import BusMonitor
 from supervisor.safety.core import SafetyCore
 from supervisor.safety.decision import Decision
@@ -45,16 +47,19 @@ class Recorder(Protocol):
         """Whether every cycle so far is kept, and there is room for more."""
         ...
 
+    def change(self, change: Change) -> None:
+        """Keep what holds from a decision on, before its cycle is kept. Never raises."""
+        ...
+
     def append(
         self,
+        decision: int,
         state: RobotState,
-        board: GuardBoard,
-        actuation: Actuation,
-        arming: ArmingState,
+        given: Given,
+        presses: Sequence[OperatorAction],
+        decided: Decided,
         proposed_position_rad: Vector | None = None,
         cycle_us: float = float("nan"),
-        *,
-        is_at_rest: bool = False,
     ) -> None:
         """Keep one cycle. Never raises."""
         ...
@@ -97,9 +102,16 @@ class ControlCore:
         self._period_s = robot.control_period_s
         self._safety = SafetyCore(robot, safety, port.damping_maximum_nm_s_per_rad, latch)
         self.notes = self._safety.notes
+        guards = [row.id for row in safety.guards]
+        self._changes = ChangeWatch(
+            recorder,
+            OutputCodec(len(robot.order), guards),
+            guards,
+            Start(port.damping_maximum_nm_s_per_rad, self._safety.found),
+        )
         self._buses = BusMonitor()
         self._statistics = port.statistics()
-        self._cycle = 0
+        self._cycle = self._decisions = 0
         self._cycle_us = float("nan")
         self._inventory: Generator[None, float, tuple[DeviceReport, ...]] | None = None
         self.inputs: GuardInputs = self._safety.inputs()
@@ -130,7 +142,9 @@ class ControlCore:
             # After the buses were read: a stop that came as a frame acts in this very cycle.
             inputs.emergency_stop = self.emergency_stop.is_pressed(now_s)
         inputs.recorder_ok = self._recorder.is_healthy and not self.recording_fails
-        decision = self._safety.step(inputs, self._link.take_actions(), output, now_s)
+        presses, inventory = self._link.take_actions(), inputs.inventory
+        self._decisions += 1
+        decision = self._safety.step(inputs, presses, output, now_s)
         port.write(decision.actuation, now_s)
         if decision.inventory_requested:
             inputs.inventory = ()
@@ -151,7 +165,7 @@ class ControlCore:
             self._statistics,
         )
         self._link.post_snapshot(snapshot)
-        self._record(state, decision, output)
+        self._record(state, presses, output, inventory, decision)
         self._cycle += 1
         elapsed_s = self._timer_s() - started_s
         self._cycle_us = elapsed_s * 1e6
@@ -162,22 +176,33 @@ class ControlCore:
 
     def cut(self, now_s: float) -> None:
         """Switch every motor off now, outside a cycle: for a program that is about to end in an error."""
-        decision = self._safety.step(self.inputs, (OperatorAction.CUT,), None, now_s)
+        inputs, presses = self.inputs, (OperatorAction.CUT,)
+        self._decisions += 1
+        decision = self._safety.step(inputs, presses, None, now_s)
         self._port.write(decision.actuation, now_s)
-        if self.inputs.state is not None:  # what was written belongs in the record, with the newest there is to it
-            self._record(self.inputs.state, decision, None)
+        if inputs.state is not None:  # what was written belongs in the record, with the newest there is to it
+            self._record(inputs.state, presses, None, inputs.inventory, decision)
 
-    def _record(self, state: RobotState, decision: Decision, output: MissionOutput | None) -> None:
-        """Keep what was measured, judged, proposed and written."""
+    def _record(
+        self,
+        state: RobotState,
+        presses: Sequence[OperatorAction],
+        output: MissionOutput | None,
+        inventory: tuple[DeviceReport, ...],
+        decision: Decision,
+    ) -> None:
+        """Keep all that the safety core was given, and what it decided."""
+        number = self._decisions - 1
+        self._changes.look(number, output, inventory, self._safety.latch_missing, presses)
         proposal = None if output is None else output.proposal
         self._recorder.append(
+            number,
             state,
-            decision.board,
-            decision.actuation,
-            decision.arming,
+            self.inputs,
+            presses,
+            decision,
             None if proposal is None else proposal.command.position_rad,
             self._cycle_us,
-            is_at_rest=decision.is_at_rest,
         )
 
     def _advance_inventory(self, now_s: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from supervisor.core.exchange import Snapshot
 from supervisor.core.ports import PolicyPort, Prompt, RobotPort
 from supervisor.diagnosis.judge import StageJudge
+from supervisor.evidence.changes import Change
 from supervisor.runtime.control import ControlCore, Recorder
 from supervisor.runtime.journal import Journal
 from supervisor.runtime.link import MemoryLink
@@ -24,6 +25,9 @@ class NoRecorder:
     """Keeps nothing: the run that is looked at is not this one's to record."""
 
     is_healthy = True
+
+    def change(self, change: Change) -> None:
+        """Nothing."""
 
     def append(self, *values: Any, **named: Any) -> None:
         """Nothing."""

@@ -27,7 +27,7 @@ from supervisor.safety.decision import Decision
 from supervisor.safety.gate import Gate, Mode
 from supervisor.safety.inputs import DISABLED, FAULT, POSITION, GuardInputs
 from supervisor.safety.power import Drill, PowerStep, PowerUp
-from supervisor.safety.restart import Keeping, LatchMemory
+from supervisor.safety.restart import Found, Keeping, LatchMemory
 from supervisor.safety.severity import INTERNAL, MISSION, OPERATOR, Severity
 
 _LOG = logging.getLogger(__name__)
@@ -90,6 +90,16 @@ class SafetyCore:
         self._clears_faults = False
         self._wants_inventory = False
         self._has_failed = False
+
+    @property
+    def found(self) -> Found | None:
+        """What the process before has left; None where nothing is kept."""
+        return self._keeping.found
+
+    @property
+    def latch_missing(self) -> str:
+        """Why the latch was not on the disk when that was asked last; empty when it was."""
+        return self._keeping.missing
 
     def inputs(self) -> GuardInputs:
         """Inputs for this robot, to be kept and written anew each cycle."""
@@ -279,7 +289,7 @@ class SafetyCore:
 
     def _check(self, inputs: GuardInputs, state: RobotState, now_s: float) -> PowerStep:
         """CHECKING: the drill, or the way from an accepted ARM to motors that are on."""
-        missing = "" if self._gate.is_powered else self._keeping.missing
+        missing = "" if self._gate.is_powered else self._keeping.ask()
         if missing:
             return self._wait(missing, now_s)
         if self._drill is not None:

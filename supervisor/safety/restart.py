@@ -142,13 +142,17 @@ class Keeping:
         memory: Where; None keeps nothing.
 
     Attributes:
+        found: What the process before left; None where nothing is kept.
         beginning: What this process begins with.
+        missing: Why what was noted was not on the disk when that was asked last; empty when it was.
     """
 
     def __init__(self, memory: LatchMemory | None) -> None:
         self._memory = memory
         self._last: Kept | None = None
-        self.beginning = begin(Found(None) if memory is None else _load(memory))
+        self.found = None if memory is None else _load(memory)
+        self.beginning = begin(Found(None) if self.found is None else self.found)
+        self.missing = ""
 
     def note(self, arming: ArmingState, severity: Severity, *, is_at_rest: bool) -> None:
         """Have it kept where it has changed."""
@@ -161,11 +165,11 @@ class Keeping:
             self._last = Kept(arming, stop, severity.trips)
             self._memory.store(self._last)
 
-    @property
-    def missing(self) -> str:
-        """Why what was noted last is not on the disk; empty when it is, or nothing is kept."""
+    def ask(self) -> str:
+        """Ask why what was noted last is not on the disk; empty when it is, or nothing is kept."""
         memory = self._memory
-        return "" if memory is None or memory.is_kept else memory.problem or "nobody has written it yet"
+        self.missing = "" if memory is None or memory.is_kept else memory.problem or "nobody has written it yet"
+        return self.missing
 
 
 def _load(memory: LatchMemory) -> Found:

@@ -15,7 +15,7 @@ from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder, create_run_folder
 from supervisor.evidence.summary import Summary, summary_document, write_summary
-from tests.evidence.samples import ORDER, ROWS, SUMMARY, Cycle, make_cycle
+from tests.evidence.samples import ORDER, ROWS, SUMMARY, Cycle, keep, make_cycle
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def record_path(tmp_path: Path, layout: RecordLayout) -> Path:
     recorder = CycleRecorder(path, layout, "bench_robot", 500.0)
     for i in range(100):
         one = make_cycle(i, tilt_rad=0.005 * i)
-        recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING, one.state.position_rad + 0.5, 80.0)
+        keep(recorder, one, ArmingState.RUNNING, one.state.position_rad + 0.5, 80.0)
     recorder.close()
     return path
 
@@ -65,7 +65,7 @@ def make_run(folder: Path) -> RunFolder:
     recorder = CycleRecorder(run.cycles, RecordLayout.of(ORDER, ROWS), "pup", 500.0)
     for i in range(50):
         one = make_cycle(i, tilt_rad=0.01 * i)
-        recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+        keep(recorder, one)
     recorder.close()
     write_summary(run.summary, summary_document(replace(SUMMARY, hashes={**SUMMARY.hashes, **run.hashes})))
     return run

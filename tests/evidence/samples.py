@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from supervisor.core.command import Actuation, Drive, JointCommand
-from supervisor.core.exchange import GateCounts, Knobs, Stop
+from supervisor.core.exchange import DrillReport, GateCounts, Knobs, Stop
 from supervisor.core.guard import GuardBoard, GuardReading, GuardRow, Persistence
-from supervisor.core.joints import JointOrder
-from supervisor.core.levels import GuardValue, Level
+from supervisor.core.joints import JointOrder, Vector
+from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
 from supervisor.core.report import CriterionResult, Diagnosis, StageReport
 from supervisor.core.state import NEVER_S, BaseVelocity, BusStatistics, ImuReading, RobotState
+from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.summary import Summary, Timing
 from supervisor.evidence.timing import Percentiles
 
@@ -23,6 +24,40 @@ ROWS = (
 )
 
 
+@dataclass
+class Given:
+    """What a safety core was given."""
+
+    now_s: float
+    loop_lag_mean_s: float = 0.001
+    loop_lag_worst_s: float = 0.002
+    operator_link_age_s: float = 0.003
+    guardian_age_s: float = 0.004
+    clock_step_s: float = 0.005
+    bus_loss: float = 0.006
+    bus_off: int = 1
+    bus_errors: int = 2
+    foreign_commands: int = 3
+    recorder_ok: bool = True
+    emergency_stop: bool = True
+    hashes_match: bool = True
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What it decided."""
+
+    board: GuardBoard
+    actuation: Actuation
+    arming: ArmingState
+    is_at_rest: bool
+    refusals: tuple[str, ...] = ()
+    stop: Stop | None = None
+    gate: GateCounts = field(default_factory=lambda: GateCounts(11, 12, 13, 14, 15))
+    drill: DrillReport | None = None
+    inventory_requested: bool = True
+
+
 @dataclass(frozen=True)
 class Cycle:
     """Everything one row is made of."""
@@ -30,6 +65,21 @@ class Cycle:
     state: RobotState
     board: GuardBoard
     actuation: Actuation
+
+
+def keep(
+    recorder: CycleRecorder,
+    one: Cycle,
+    arming: ArmingState = ArmingState.RUNNING,
+    proposed_position_rad: Vector | None = None,
+    cycle_us: float = float("nan"),
+    presses: tuple[OperatorAction, ...] = (),
+    *,
+    is_at_rest: bool = False,
+) -> None:
+    """Record a cycle."""
+    given, decided = Given(one.state.now_s), Decided(one.board, one.actuation, arming, is_at_rest)
+    recorder.append(one.state.cycle, one.state, given, presses, decided, proposed_position_rad, cycle_us)
 
 
 def make_cycle(cycle: int = 0, tilt_rad: float = 0.1, value: GuardValue = GuardValue.OK) -> Cycle:

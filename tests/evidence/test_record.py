@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,23 +18,45 @@ from hypothesis import strategies as st
 from supervisor.core.command import Drive
 from supervisor.core.errors import RecordError
 from supervisor.core.joints import JointOrder
-from supervisor.core.levels import ArmingState, GuardValue, Level
-from supervisor.evidence import record as record_module
+from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
+from supervisor.evidence import record_files as record_module
 from supervisor.evidence.record import CHUNK_BYTES, CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.row import MAGIC, RecordLayout
-from tests.evidence.samples import ORDER, ROWS, make_cycle
+from tests.evidence.samples import ORDER, ROWS, keep, make_cycle
 
 
 def test_every_value_of_a_cycle_is_read_back_as_it_was(tmp_path: Path, layout: RecordLayout, cycle: Callable) -> None:
     one = cycle(cycle=41, tilt_rad=0.25)
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
-    recorder.append(one.state, one.board, one.actuation, ArmingState.ARMED, np.array([0.3, 0.4]), 81.5, is_at_rest=True)
+    presses = (OperatorAction.ARM, OperatorAction.RESET)
+    keep(recorder, one, ArmingState.ARMED, np.array([0.3, 0.4]), 81.5, presses, is_at_rest=True)
     recorder.close()
     record = read_record(tmp_path / "c.bin")
     state, command = one.state, one.actuation.command
     expected = {
         "time_s": state.now_s,
+        "loop_lag_mean_s": 0.001,
+        "loop_lag_worst_s": 0.002,
+        "operator_link_age_s": 0.003,
+        "guardian_age_s": 0.004,
+        "clock_step_s": 0.005,
+        "bus_loss": 0.006,
+        "bus_off": 1,
+        "bus_errors": 2,
+        "foreign_commands": 3,
+        "decision": 41,
+        "gate_position": 11,
+        "gate_velocity": 12,
+        "gate_torque": 13,
+        "gate_rate": 14,
+        "gate_rejected": 15,
+        "words_crc32": zlib.crc32(repr(((), None, None)).encode()),
+        "inventory_requested": 1,
+        "recorder_ok": 1,
+        "emergency_stop": 1,
+        "hashes_match": 1,
+        "presses": [1, 8, *[0] * 14],
         "cycle_us": 81.5,
         "cycle": 41,
         "imu_stamp_s": 1.5,
@@ -85,7 +108,7 @@ def test_all_cycles_arrive_in_order_over_many_chunks(tmp_path: Path, layout: Rec
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     one = cycle()
     for i in range(count):
-        recorder.append(replace(one.state, cycle=i), one.board, one.actuation, ArmingState.RUNNING)
+        keep(recorder, replace(one, state=replace(one.state, cycle=i)))
     recorder.close()
     recorder.close()
     record = read_record(tmp_path / "c.bin")
@@ -114,7 +137,7 @@ def test_guards_are_named_in_the_order_and_unit_of_the_board(
     first, second = one.board.readings
     turned = replace(one.board, readings=(second, replace(first, unit="degrees")))
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
-    recorder.append(one.state, turned, one.actuation, ArmingState.ARMED)
+    keep(recorder, replace(one, board=turned))
     recorder.close()
     record = read_record(tmp_path / "c.bin")
     assert [(g.id, g.unit) for g in record.guards] == [("joint_velocity", "rad/s"), ("tilt", "degrees")]
@@ -127,7 +150,7 @@ def test_a_guard_that_was_never_declared_makes_the_recorder_unhealthy(
     one = cycle()
     strange = replace(one.board, readings=tuple(replace(r, id=f"new_{r.id}") for r in one.board.readings))
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
-    recorder.append(one.state, strange, one.actuation, ArmingState.ARMED)
+    keep(recorder, replace(one, board=strange))
     recorder.close()
     assert not recorder.is_healthy
     assert recorder.lost_cycles == 1
@@ -138,11 +161,11 @@ def test_a_cycle_that_does_not_fit_is_lost_and_told_and_the_next_is_recorded(
 ) -> None:
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     one = cycle()
-    recorder.append(replace(one.state, position_rad=np.zeros(5)), one.board, one.actuation, ArmingState.RUNNING)
-    recorder.append(one.state, replace(one.board, readings=one.board.readings[:1]), one.actuation, ArmingState.RUNNING)
+    keep(recorder, replace(one, state=replace(one.state, position_rad=np.zeros(5))))
+    keep(recorder, replace(one, board=replace(one.board, readings=one.board.readings[:1])))
     assert not recorder.is_healthy
     assert recorder.lost_cycles == 2
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    keep(recorder, one)
     recorder.close()
     assert len(read_record(tmp_path / "c.bin")) == 1
 
@@ -152,7 +175,7 @@ def test_a_proposal_of_the_wrong_width_is_recorded_as_none(
 ) -> None:
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     one = cycle()
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING, np.zeros(3))
+    keep(recorder, one, ArmingState.RUNNING, np.zeros(3))
     recorder.close()
     assert np.isnan(read_record(tmp_path / "c.bin").column("proposed_position_rad")).all()
     assert recorder.is_healthy
@@ -167,14 +190,14 @@ def test_a_full_disk_makes_the_recorder_unhealthy_and_nothing_raises(
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     one = cycle()
     rows = CHUNK_BYTES // layout.row_bytes
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    keep(recorder, one)
     monkeypatch.setattr(record_module, "write_all", full)
     for _ in range(rows - 1):
-        recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+        keep(recorder, one)
     assert not recorder.is_healthy
     assert recorder.problem == "the record cannot be written: No space left on device"
     monkeypatch.undo()
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    keep(recorder, one)
     recorder.close()
     assert recorder.lost_cycles == rows + 1
     assert recorder.problem == "the record cannot be written: No space left on device"
@@ -187,11 +210,11 @@ def test_a_nearly_full_disk_is_told_while_cycles_are_still_recorded(
     monkeypatch.setattr(record_module, "MINIMUM_FREE_BYTES", 10**18)
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     one = cycle()
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    keep(recorder, one)
     recorder.flush()
     assert not recorder.is_healthy
     assert "left on the record's disk" in recorder.problem
-    recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+    keep(recorder, one)
     recorder.close()
     assert len(read_record(tmp_path / "c.bin")) == 2
     assert recorder.lost_cycles == 0
@@ -308,7 +331,7 @@ def _small_record(factory: pytest.TempPathFactory) -> bytes:
         recorder = CycleRecorder(path, RecordLayout.of(ORDER, ROWS), "pup", 500.0)
         for i in range(3):
             one = make_cycle(i)
-            recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+            keep(recorder, one)
         recorder.close()
         _CACHE.append(path.read_bytes())
     return _CACHE[0]

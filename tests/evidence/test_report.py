@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.core.errors import RecordError
-from supervisor.core.levels import ArmingState, GuardValue
+from supervisor.core.levels import GuardValue
 from supervisor.evidence.events import Event, EventKind
 from supervisor.evidence.margins import closest_approaches
 from supervisor.evidence.record import CycleRecorder
@@ -20,7 +20,7 @@ from supervisor.evidence.report import load_run, report_text
 from supervisor.evidence.report_parts import clean, number, outcome
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder
-from tests.evidence.samples import make_cycle
+from tests.evidence.samples import keep, make_cycle
 
 
 def test_a_whole_folder_has_no_problems(run: RunFolder) -> None:
@@ -178,7 +178,7 @@ def test_stale_readings_are_counted_but_are_no_approach(tmp_path: Path, layout: 
     recorder = CycleRecorder(tmp_path / "c.bin", layout, "pup", 500.0)
     for cycle, value in enumerate((GuardValue.OK, GuardValue.STALE, GuardValue.VIOLATED)):
         one = make_cycle(cycle, tilt_rad=(0.3, 0.9, 0.65)[cycle], value=value)
-        recorder.append(one.state, one.board, one.actuation, ArmingState.RUNNING)
+        keep(recorder, one)
     recorder.close()
     (found,) = closest_approaches(read_record(tmp_path / "c.bin"))
     assert (found.measured, found.failing_cycles) == (0.65, 2)

@@ -19,9 +19,9 @@ from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import CycleRecord, read_record
 from supervisor.evidence.report import report_text
 from supervisor.evidence.row import RecordLayout
-from supervisor.evidence.run_folder import RunFolder
+from supervisor.evidence.run_folder import RunFolder, changes_path
 from supervisor.evidence.would_have import would_have, write_would_have
-from tests.evidence.samples import ORDER, make_cycle
+from tests.evidence.samples import ORDER, keep, make_cycle
 
 NAN = float("nan")
 OFF, ON, RUN, STOP = ArmingState.DISARMED, ArmingState.ARMED, ArmingState.RUNNING, ArmingState.STOPPED
@@ -36,6 +36,7 @@ def record_of(
     path: Path, arming: Sequence[ArmingState], *, tilted: Sequence[int] = (), fast: Sequence[int] = ()
 ) -> CycleRecord:
     """A record at 500 Hz; in the cycles named the guard is tripped."""
+    changes_path(path).unlink(missing_ok=True)
     recorder = CycleRecorder(path, RecordLayout.of(ORDER, ROWS), "bench", 500.0)
     for i, state in enumerate(arming):
         lean, speed = i in tilted, i in fast
@@ -47,9 +48,8 @@ def record_of(
             GuardReading("action_rate", GuardValue.OK, 0.01 * i, 1.5, "fraction", -1, False, Level.HOLD, NAN),
         )
         drive = Drive.COMMAND if state in (ON, RUN) else Drive.POLL
-        recorder.append(
-            one.state, GuardBoard(readings, Level.NONE), replace(one.actuation, drive=drive), state, is_at_rest=False
-        )
+        made = replace(one, board=GuardBoard(readings, Level.NONE), actuation=replace(one.actuation, drive=drive))
+        keep(recorder, made, state)
     recorder.close()
     return read_record(path)
 

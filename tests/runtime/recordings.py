@@ -10,6 +10,7 @@ import numpy as np
 from supervisor.core.levels import GuardValue
 from supervisor.core.safety import SafetyConfig
 from supervisor.evidence.record_reader import CycleRecord, RecordedGuard
+from supervisor.evidence.row import SCHEMA
 from supervisor.runtime.recorded_run import RecordedRun
 from tests.safety.bench import LOADED, ROBOT
 
@@ -48,6 +49,7 @@ def make_run(
         for guard, numbers in content.items():
             rows[column][:, ids.index(guard)] = numbers
     record = CycleRecord(
+        SCHEMA,
         ROBOT.name,
         ROBOT.control_hz,
         ROBOT.order.names,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from supervisor.core.command import Actuation, Drive
 from supervisor.core.exchange import DeviceReport, Request, Snapshot
-from supervisor.core.joints import JointOrder
+from supervisor.core.joints import JointOrder, Vector
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
 from supervisor.core.state import BusStatistics, MotorStatus, RobotState
+from supervisor.evidence.changes import Change
 from supervisor.runtime.control import STATISTICS_CYCLES, ControlCore
 from supervisor.runtime.link import MemoryLink
+from supervisor.safety.decision import Decision
+from supervisor.safety.inputs import GuardInputs
 from tests.safety.bench import COUNT, PERIOD_S, ROBOT, SAFETY, make_healthy, make_output, make_state
 
 DEVICES = tuple(DeviceReport(name, "can0", True, (), {}) for name in ROBOT.order)
@@ -70,17 +74,33 @@ class Port:
         return
 
 
+class Row(NamedTuple):
+    """What one cycle leaves."""
+
+    number: int
+    state: RobotState
+    given: GuardInputs
+    presses: Sequence[OperatorAction]
+    decision: Decision
+    proposed_position_rad: Vector | None
+    cycle_us: float
+
+
 class Recorder:
     """Keeps the rows."""
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.is_healthy = True
-        self.rows: list[tuple[object, ...]] = []
+        self.rows: list[Row] = []
+        self.changes: list[Change] = []
 
-    def append(self, *row: object, is_at_rest: bool = False) -> None:
+    def change(self, change: Change) -> None:
+        self.changes.append(change)
+
+    def append(self, *row: Any) -> None:
         self.log.append("record")
-        self.rows.append(row)
+        self.rows.append(Row(*row))
 
 
 class Link(MemoryLink):
@@ -169,15 +189,27 @@ def test_the_snapshot_is_the_newest_measurement_and_what_was_written() -> None:
 def test_what_is_recorded_is_what_was_measured_judged_proposed_and_written() -> None:
     bench = Bench()
     snapshot = bench.running()
-    state, board, actuation, arming, proposed, _ = bench.recorder.rows[-1]
-    assert state is snapshot.state
-    assert board is snapshot.board
-    assert actuation is bench.port.written[-1]
-    assert arming is ArmingState.RUNNING
+    row = bench.recorder.rows[-1]
+    assert row.state is snapshot.state
+    assert row.given is bench.core.inputs
+    assert row.decision.board is snapshot.board
+    assert row.decision.actuation is bench.port.written[-1]
+    assert row.decision.arming is ArmingState.RUNNING
     output = bench.link.output()
     assert output is not None
     assert output.proposal is not None
-    assert proposed is output.proposal.command.position_rad
+    assert row.proposed_position_rad is output.proposal.command.position_rad
+    assert [row.number for row in bench.recorder.rows] == list(range(bench.cycle))
+
+
+def test_presses_are_recorded_with_the_decision_they_led_to() -> None:
+    bench = Bench()
+    bench.steps(3)
+    bench.step(OperatorAction.STOP, OperatorAction.RESET)
+    bench.step()
+    bench.core.cut(bench.now_s)
+    presses = [tuple(row.presses) for row in bench.recorder.rows]
+    assert presses == [(), (), (), (OperatorAction.STOP, OperatorAction.RESET), (), (OperatorAction.CUT,)]
 
 
 def test_without_a_mission_nothing_is_proposed_and_nothing_energised() -> None:
@@ -186,7 +218,7 @@ def test_without_a_mission_nothing_is_proposed_and_nothing_energised() -> None:
         bench.core.step(bench.now_s)
         bench.cycle += 1
     assert {actuation.drive for actuation in bench.port.written} <= {Drive.POLL, Drive.DISABLE}
-    assert bench.recorder.rows[-1][4] is None
+    assert bench.recorder.rows[-1].proposed_position_rad is None
 
 
 def test_an_inventory_is_carried_on_by_one_step_in_every_cycle() -> None:
@@ -262,7 +294,7 @@ def test_cycles_are_timed_and_those_longer_than_the_period_counted() -> None:
         bench.steps(4)
         assert len(bench.core.durations) == 4
     assert (fast.core.overruns, slow.core.overruns) == (0, 4)
-    assert slow.recorder.rows[-1][5] == pytest.approx(PERIOD_S * 1.5e6)
+    assert slow.recorder.rows[-1].cycle_us == pytest.approx(PERIOD_S * 1.5e6)
 
 
 def test_a_cut_switches_off_at_once_and_is_recorded_but_not_published() -> None:
@@ -271,7 +303,7 @@ def test_a_cut_switches_off_at_once_and_is_recorded_but_not_published() -> None:
     bench.core.cut(bench.now_s)
     assert bench.port.written[-1].drive is Drive.DISABLE
     assert bench.port.written[-1].level is Level.CUT
-    assert bench.recorder.rows[-1][2] is bench.port.written[-1]
+    assert bench.recorder.rows[-1].decision.actuation is bench.port.written[-1]
     assert bench.link.snapshot() is published
 
 
@@ -300,7 +332,7 @@ def test_a_cycle_without_a_proposal_still_commands_something_finite() -> None:
     snapshot = bench.step(proposal=None)
     assert bench.port.written[-1].drive is Drive.COMMAND
     assert np.isfinite(snapshot.applied.position_rad).all()
-    assert bench.recorder.rows[-1][4] is None
+    assert bench.recorder.rows[-1].proposed_position_rad is None
 
 
 def test_damping_is_bounded_by_what_the_motors_can_be_told() -> None:

@@ -15,14 +15,15 @@ from typing import Final
 from supervisor.core.exchange import Snapshot
 from supervisor.core.shared.ring import RingReader
 from supervisor.core.shared.segment import remove_folder
+from supervisor.evidence.changes import Change, ChangeKind, decision_of, pieces, unpadded
 from supervisor.evidence.events import EventKind, EventLog
-from supervisor.evidence.record import RowFile
-from supervisor.evidence.run_folder import CYCLES, EVENTS
+from supervisor.evidence.record_files import ChangeFile, RowFile
+from supervisor.evidence.run_folder import CYCLES, EVENTS, changes_path
 from supervisor.runtime.journal import Journal
 from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, receive, say, say_ready, share_lines
 from supervisor.runtime.shared.latch import LatchKeeper
 from supervisor.runtime.shared.links import SnapshotReader
-from supervisor.runtime.shared.memory import Health, RunMemory, opened
+from supervisor.runtime.shared.memory import CHANGE_PLACES, Health, RunMemory, opened
 
 PERIOD_S: Final = 0.02
 """How often rows are taken: ten at 500 Hz."""
@@ -74,6 +75,9 @@ class Recorder:
         robot = shared.robot
         self._reader = SnapshotReader(memory, robot)
         self._file = RowFile(shared.run / CYCLES, memory.layout, robot.name, robot.control_hz)
+        self._changes = RingReader(memory.changes)
+        self._last_change = 0
+        self._changes_file = ChangeFile(changes_path(shared.run / CYCLES))
         self._log = EventLog(shared.run / EVENTS, resume=True)
         self._journal = Journal(self._log, _Telling())
         self._keeper = None if shared.latch is None else LatchKeeper(memory.latch, memory.latch_kept, shared.latch)
@@ -96,6 +100,8 @@ class Recorder:
             self._keeper.step()
         rows = self._rows.take(MOST_ROWS)
         texts = self._reader.texts
+        # After the rows were taken: what they need is there by now, and gets to the disk before them.
+        self._changes_file.write(self._take_changes())
         if rows and texts is not None:
             self._file.begin([(name, unit) for name, unit, _ in texts.board])
             self._file.write(b"".join(rows), len(rows))
@@ -111,10 +117,21 @@ class Recorder:
                 self._journal.observe_mission(output)
         for note in (*memory.operator_notes.take(), *memory.mission_notes.take()):
             self._log.append(EventKind(note.kind), note.time_s, note.text, note.data)
-        lost = self._rows.lost + self._file.lost
-        is_well = not lost and not self._file.problem and self._log.is_healthy
+        lost = self._rows.lost + self._changes.lost + self._file.lost
+        is_well = not (lost or self._file.problem or self._changes_file.problem) and self._log.is_healthy
         memory.recorder.write(Health(self._clock_s(), is_well, lost))
         return len(rows)
+
+    def _take_changes(self) -> bytes:
+        """What has changed, as it goes to the file."""
+        lost = self._changes.lost
+        taken = [unpadded(piece) for piece in self._changes.take(CHANGE_PLACES)]
+        if self._changes.lost > lost:
+            reason = b"the recorder fell behind: changes were written over before it took them"
+            taken = [*pieces(Change(self._last_change, ChangeKind.LOST, reason)), *taken]
+        if taken:
+            self._last_change = decision_of(taken[-1])
+        return b"".join(taken)
 
     def run(self) -> None:
         """Until it is told to end, and everything is written."""
@@ -127,6 +144,7 @@ class Recorder:
         if self._keeper is not None:
             self._keeper.close()
         self._file.close()
+        self._changes_file.close()
         if self._rows.lost:
             self._log.append(EventKind.NOTE, self._clock_s(), f"{self._rows.lost} cycles are not in the record")
         if not self.is_ended:

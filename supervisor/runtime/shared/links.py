@@ -9,15 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from supervisor.core.command import Actuation, JointCommand
 from supervisor.core.exchange import GateCounts, MissionOutput, Snapshot
 from supervisor.core.guard import GuardBoard, GuardReading
 from supervisor.core.joints import Vector
-from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
+from supervisor.core.levels import GuardValue, Level, OperatorAction
 from supervisor.core.robot import RobotConfig
-from supervisor.core.state import BaseVelocity, BusStatistics, ImuReading, RobotState
-from supervisor.evidence.row import ARMING_NUMBER, RowPacker
-from supervisor.runtime.shared.memory import RunMemory
+from supervisor.core.state import BusStatistics, RobotState
+from supervisor.evidence.changes import HEAD_BYTES, Change, pieces
+from supervisor.evidence.packing import Decided, Given, RowPacker
+from supervisor.evidence.row import ARMING_NUMBER
+from supervisor.evidence.row_values import command_of, row_type, state_of
+from supervisor.runtime.shared.memory import CHANGE_BYTES, RunMemory
 from supervisor.runtime.shared.messages import Texts, decode_counters, decode_texts, encode_counters, encode_texts
 
 RECORDER_SILENT_S: Final = 0.5
@@ -26,7 +28,7 @@ RECORDER_SILENT_S: Final = 0.5
 LOOK_CYCLES: Final = 10
 """The recorder is looked at every so many cycles."""
 
-_ARMING: Final = {number: state for state, number in ARMING_NUMBER.items()}
+_ARMING: Final = tuple(ARMING_NUMBER)
 _LEVELS: Final = tuple(Level)
 _VALUES: Final = tuple(GuardValue)
 _NAN: Final = float("nan")
@@ -113,6 +115,7 @@ class RingRecorder:
     def __init__(self, memory: RunMemory, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._memory = memory
         self._ring = memory.rows
+        self._changes = memory.changes
         self._packer = RowPacker(memory.layout, memory.rows.memory, memory.rows.rows_start, memory.rows.stride)
         self._clock_s = clock_s
         self._cycles = 0
@@ -120,29 +123,26 @@ class RingRecorder:
         self._is_well = True
         self.lost_cycles = 0
 
+    def change(self, change: Change) -> None:
+        """Publish what holds from a decision on; see `CycleRecorder.change`."""
+        for piece in pieces(change, CHANGE_BYTES - HEAD_BYTES):
+            self._changes.append(piece.ljust(CHANGE_BYTES, b"\0"))
+
     def append(
         self,
+        decision: int,
         state: RobotState,
-        board: GuardBoard,
-        actuation: Actuation,
-        arming: ArmingState,
+        given: Given,
+        presses: Sequence[OperatorAction],
+        decided: Decided,
         proposed_position_rad: Vector | None = None,
         cycle_us: float = _NAN,
-        *,
-        is_at_rest: bool = False,
     ) -> None:
         """Publish one cycle; see `CycleRecorder.append`."""
         ring = self._ring
         try:
             self._packer.pack(
-                ring.next_place,
-                state,
-                board,
-                actuation,
-                arming,
-                is_at_rest=is_at_rest,
-                proposed_position_rad=proposed_position_rad,
-                cycle_us=cycle_us,
+                ring.next_place, decision, state, given, presses, decided, proposed_position_rad, cycle_us
             )
         except (struct.error, ValueError, TypeError, IndexError):
             self.lost_cycles += 1
@@ -173,17 +173,7 @@ class SnapshotReader:
     def __init__(self, memory: RunMemory, robot: RobotConfig) -> None:
         self._memory = memory
         self._robot = robot
-        layout = memory.layout
-        names = [field.name for field in layout.fields]
-        formats = [(field.type, field.shape) for field in layout.fields]
-        self._type = np.dtype(
-            {
-                "names": names,
-                "formats": formats,
-                "offsets": [field.offset for field in layout.fields],
-                "itemsize": layout.row_bytes,
-            }
-        )
+        self._type = row_type(memory.layout)
         self._texts: Texts | None = None
         self._texts_number = 0
         self._counters: tuple[GateCounts, dict[str, BusStatistics]] = (GateCounts(), {})
@@ -220,20 +210,14 @@ class SnapshotReader:
         board = _board(row, texts)
         gate, buses = self._counters
         return Snapshot(
-            _state(row, self._robot),
+            state_of(row, self._robot.order),
             board,
             _LEVELS[row["level"]],
-            _ARMING[int(row["arming"])],
+            _ARMING[row["arming"]],
             texts.refusals,
             texts.stop,
             bool(row["is_at_rest"]),
-            JointCommand(
-                row["command_position_rad"],
-                row["command_velocity_rad_per_s"],
-                row["command_kp_nm_per_rad"],
-                row["command_kd_nm_s_per_rad"],
-                row["command_torque_nm"],
-            ),
+            command_of(row),
             texts.inventory,
             texts.drill,
             gate,
@@ -282,30 +266,3 @@ def _board(row: Any, texts: Texts) -> GuardBoard:
     )
     level = max((reading.level for reading in readings if reading.tripped), default=Level.NONE)
     return GuardBoard(readings, level)
-
-
-def _state(row: Any, robot: RobotConfig) -> RobotState:
-    imu = ImuReading(
-        row["orientation_base_in_world_wxyz"],
-        row["angular_velocity_base_in_base_rad_per_s"],
-        row["acceleration_base_in_base_m_per_s2"],
-        row["gravity_in_base"],
-        float(row["imu_stamp_s"]),
-        int(row["imu_sequence"]),
-        int(row["imu_unchanged"]),
-        bool(row["imu_warning"]),
-    )
-    return RobotState(
-        robot.order,
-        float(row["time_s"]),
-        int(row["cycle"]),
-        row["position_rad"],
-        row["velocity_rad_per_s"],
-        row["torque_nm"],
-        row["temperature_degc"],
-        row["motor_stamp_s"],
-        row["motor_status"].astype(np.int64),
-        row["fault_code"].astype(np.int64),
-        imu,
-        BaseVelocity(row["linear_velocity_base_in_base_m_per_s"], float(row["base_velocity_stamp_s"])),
-    )

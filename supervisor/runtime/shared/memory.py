@@ -25,6 +25,12 @@ from supervisor.safety.latch_format import CAPACITY
 ROW_PLACES: Final = 2048
 """Rows kept for readers: four seconds at 500 Hz, in which a recorder may be stopped and lose nothing."""
 
+CHANGE_BYTES: Final = 1024
+"""Of a piece of a change; an output of a 12-joint robot takes two."""
+
+CHANGE_PLACES: Final = 1024
+"""For twice as long as rows are kept."""
+
 TEXT_BYTES: Final = 512_000
 """The words of a snapshot: an inventory of 30 motors takes 15 kB."""
 
@@ -145,6 +151,7 @@ class RunMemory:
     Attributes:
         layout: Of the rows.
         rows: Control to recorder, mission and view: every cycle.
+        changes: Control to recorder: what it was given and rows do not hold, in pieces.
         texts: Control to mission and recorder: the words of the newest snapshot.
         counters: Control to mission and recorder: the counters of gate and buses.
         output: Mission to control.
@@ -170,6 +177,7 @@ class RunMemory:
         row_bytes = self.layout.row_bytes
         sizes = {
             "rows": Ring.size(row_bytes, ROW_PLACES),
+            "changes": Ring.size(CHANGE_BYTES, CHANGE_PLACES),
             "texts": Slot.size(TEXT_BYTES),
             "counters": Slot.size(COUNTER_BYTES),
             "output": Slot.size(self.codec.capacity),
@@ -190,6 +198,7 @@ class RunMemory:
             places[name] = self._segment.memory[start : start + size]
             start += size
         self.rows = Ring(places["rows"], row_bytes, ROW_PLACES)
+        self.changes = Ring(places["changes"], CHANGE_BYTES, CHANGE_PLACES)
         self.texts = Slot(places["texts"], TEXT_BYTES)
         self.counters = Slot(places["counters"], COUNTER_BYTES)
         self.output = Slot(places["output"], self.codec.capacity)

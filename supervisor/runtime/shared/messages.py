@@ -216,7 +216,7 @@ class Texts:
         self.board = tuple((str(name), str(unit), Level(level)) for name, unit, level in content["board"])
         self.refusals: tuple[str, ...] = tuple(map(str, content["refusals"]))
         stop = content["stop"]
-        self.stop = None if stop is None else _stop(stop)
+        self.stop = None if stop is None else decode_stop(stop)
         inventory, drill = content["numbers"]
         self.numbers = (int(inventory), int(drill))
         old = (-1, -1) if last is None else last.numbers
@@ -251,7 +251,12 @@ def decode_texts(raw: bytes, last: Texts | None = None) -> Texts | None:
         return None
 
 
-def _stop(content: Mapping[str, Any]) -> Stop:
+def decode_stop(content: Mapping[str, Any]) -> Stop:
+    """A stop out of what `asdict` made of it.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is none.
+    """
     fields: dict[str, Any] = dict(content)
     fields |= {key: Level(content[key]) for key in ("level", "first_level")}
     fields |= {key: tuple(content[key]) for key in ("joints", "further")}

@@ -14,6 +14,7 @@ from drivers.sim.world import SimulatedWorld
 from supervisor.core.exchange import MissionOutput
 from supervisor.core.levels import OperatorAction
 from supervisor.core.robot_file import load_robot
+from supervisor.evidence.changes import Change
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.runtime import app, lockstep_run
@@ -45,7 +46,7 @@ def one_cycle() -> tuple[Any, ...]:
     inputs = core.inputs()
     inputs.state = port.read(0.0)
     decision = core.step(inputs, (), None, 0.0)
-    return inputs.state, decision.board, decision.actuation, decision.arming
+    return 0, inputs.state, inputs, (), decision
 
 
 class SharedLink:
@@ -75,6 +76,10 @@ class BothRecorders:
     def append(self, *row: Any, **more: Any) -> None:
         self.file.append(*row, **more)
         self.ring.append(*row, **more)
+
+    def change(self, change: Change) -> None:
+        self.file.change(change)
+        self.ring.change(change)
 
     @property
     def is_healthy(self) -> bool:
