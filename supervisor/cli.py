@@ -181,6 +181,22 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
             raise typer.Exit(EXIT_USAGE) from None
 
 
+@app.command()
+def replay(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]) -> None:
+    """Put a run through the safety core again: the same decisions bit for bit, or the first that differs."""
+    with _exit_codes():
+        from supervisor.runtime.replay import replay_run, replay_text
+
+        try:
+            found = replay_run(run_folder)
+        except RecordError as error:
+            typer.echo(f"handrail: {error}", err=True)
+            raise typer.Exit(EXIT_USAGE) from None
+        typer.echo(replay_text(run_folder, found))
+        if found.difference is not None or found.reason:
+            raise typer.Exit(EXIT_REFUSED)
+
+
 @app.command(name="calibrate-guards")
 def calibrate_guards(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs in which nothing was wrong.")],

@@ -1,7 +1,7 @@
 """What the safety core was given and rows do not hold, because it changes less often than every cycle.
 
     "HNDRLCHG" | schema, uint32 | entry | entry ...      all little endian
-    entry: decision, uint32 | bytes, uint32 | crc32 of them, uint32 | kind, uint8 | is last piece, uint8 | - | bytes
+    entry: decision, uint32 | bytes, uint32 | kind, uint8 | is last piece, uint8 | - | crc32, uint32 | bytes
 
 An entry holds from the decision with its number on, until the next of its kind. A large one comes in pieces. What the
 bytes say is the business of `supervisor/runtime/changes.py`.
@@ -21,8 +21,9 @@ from supervisor.core.errors import RecordError
 SCHEMA = 1
 PREAMBLE = b"HNDRLCHG" + struct.pack("<I", SCHEMA)
 
-_HEAD = struct.Struct("<IIIBBxx")
-HEAD_BYTES = _HEAD.size
+_HEAD = struct.Struct("<IIBBxx")
+_CHECKSUM = struct.Struct("<I")
+HEAD_BYTES = _HEAD.size + _CHECKSUM.size
 
 MAXIMUM_BYTES = 100_000_000
 """An inventory of 30 motors takes 15 kB."""
@@ -84,7 +85,8 @@ def pieces(change: Change, most: int = MAXIMUM_BYTES) -> Iterator[bytes]:
     for start in range(0, max(len(content), 1), most):
         piece = content[start : start + most]
         is_last = start + most >= len(content)
-        yield _HEAD.pack(change.decision, len(piece), zlib.crc32(piece), change.kind, is_last) + piece
+        head = _HEAD.pack(change.decision, len(piece), change.kind, is_last)
+        yield head + _CHECKSUM.pack(zlib.crc32(piece, zlib.crc32(head))) + piece
 
 
 def unpadded(piece: bytes) -> bytes:
@@ -113,9 +115,10 @@ def read_changes(path: Path) -> Changes:
     at, parts = len(PREAMBLE), b""
     while at < len(raw):
         try:
-            decision, size, checksum, kind, is_last = _HEAD.unpack_from(raw, at)
+            decision, size, kind, is_last = _HEAD.unpack_from(raw, at)
+            (checksum,) = _CHECKSUM.unpack_from(raw, at + _HEAD.size)
             piece = raw[at + HEAD_BYTES : at + HEAD_BYTES + size]
-            if len(piece) != size or zlib.crc32(piece) != checksum:
+            if len(piece) != size or zlib.crc32(piece, zlib.crc32(raw[at : at + _HEAD.size])) != checksum:
                 return Changes(tuple(entries), f"{path.name} is damaged or cut off at byte {at}")
             # What was lost may be the end of an entry.
             parts = piece if kind == ChangeKind.LOST else parts + piece

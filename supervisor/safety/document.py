@@ -55,6 +55,11 @@ robot is being switched on is on the disk before the first motor is, and only a 
 it back: whatever ends under power, the process or the computer, begins in STOPPED. So no command waits for a disk, not
 even that of a stop, whose cause is written to memory first and to the disk by another process.
 
+Every cycle's record holds all that was decided upon: measurements, ages, flags, presses, the mission's output, what the
+process before has left. `handrail replay RUN` takes that, and nothing else, through the safety core again, and every
+board, level, state of arming, count of the gate and command must come out bit for bit. So a stop can be explained
+afterwards by running it, and a change of the core can be tried on runs that happened.
+
 ## Levels
 
 | level | written every cycle | stop category | leaves it |

@@ -17,6 +17,7 @@ from supervisor.cli import app
 from supervisor.core.errors import BusError
 from supervisor.evidence.record_reader import read_record
 from supervisor.runtime.mission import MissionCore
+from supervisor.runtime.replay import Replayed, replay_run
 from tests.cli.badfiles import ROOT, Files
 
 USAGE, REFUSED, INTERNAL = 2, 10, 70
@@ -184,6 +185,7 @@ def test_a_loop_that_breaks_ends_in_70_with_the_motors_off_and_the_record_closed
     record = read_record(folder / "cycles.bin")
     assert record.leftover_bytes == 0
     assert record.numbers["Drive"][record.column("drive")[-1]] == "disable"
+    assert replay_run(folder) == Replayed(len(record), len(record), None, "")
     assert "RuntimeError: out of memory" in (folder / "events.jsonl").read_text(encoding="utf-8")
 
 
@@ -200,6 +202,24 @@ def test_check_prints_json_and_nothing_else() -> None:
         result = invoke("check", "pup", "--json", *extra)
         assert (result.exit_code, result.stderr) == (0, "")
         assert all(isinstance(line, str) for line in json.loads(result.stdout))
+
+
+def test_replay_tells_what_is_the_same_and_what_is_not(mission: str, tmp_path: Path) -> None:
+    invoke(*RUN, "--mission", mission, "--runs", str(tmp_path / "runs"))
+    (folder,) = (tmp_path / "runs").iterdir()
+    same = invoke("replay", str(folder))
+    rows = read_record(folder / "cycles.bin").rows
+    count = len(rows)
+    assert (same.exit_code, same.stdout) == (0, f"{count} of {count} decisions are the same, bit for bit\n")
+    raw = bytearray((folder / "cycles.bin").read_bytes())
+    raw[len(raw) - rows.itemsize + rows.dtype.fields["level"][1]] = 7
+    (folder / "cycles.bin").write_bytes(raw)
+    other = invoke("replay", str(folder))
+    assert other.exit_code == REFUSED
+    assert f"decision {count - 1} at " in other.stdout
+    assert "level: recorded TERMINAL, replayed " in other.stdout
+    assert f"{count - 1} of {count} decisions are the same" in other.stdout
+    assert "SHA256SUMS cannot be read" in refused("replay", str(tmp_path))
 
 
 def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:

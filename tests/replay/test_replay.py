@@ -1,15 +1,12 @@
-"""What a run recorded, put through the safety core again, gives the same decisions bit for bit.
-
-Two ways. The rows of the record hold everything that the guards of motors and inertial unit look at; what the other
-guards measured is in the rows as well, and is played back. The whole core also needs presses, requests and whole
-proposals, which rows do not hold: they are caught at its door while the run goes on.
-"""
+"""Recorded runs, put through the safety core again from the record alone, give the same decisions bit for bit."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,209 +14,366 @@ import numpy as np
 import pytest
 import yaml
 
-from drivers.null_buses import NullBuses
-from drivers.robot_io import RobotIO
-from supervisor.core.command import Drive, JointCommand
-from supervisor.core.exchange import MissionOutput
-from supervisor.core.joints import JointOrder
-from supervisor.core.levels import ArmingState, GuardValue, OperatorAction
-from supervisor.core.robot_file import load_robot
-from supervisor.core.state import BaseVelocity, ImuReading, RobotState
+from supervisor.core.command import Drive
+from supervisor.core.errors import RecordError
+from supervisor.core.exchange import Request, Stop
+from supervisor.core.levels import ArmingState, Level, OperatorAction
+from supervisor.evidence.changes import HEAD_BYTES, PREAMBLE, Change, ChangeKind, pieces, read_changes
 from supervisor.evidence.record_reader import CycleRecord, read_record
-from supervisor.runtime import app, control
+from supervisor.evidence.row import MAGIC, PRESSES
+from supervisor.evidence.run_folder import changes_path, sha256_of
+from supervisor.runtime import app
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
-from supervisor.safety.board import GuardBoardEvaluator
-from supervisor.safety.core import SafetyCore
-from supervisor.safety.decision import Decision
-from supervisor.safety.guards import GUARDS
-from supervisor.safety.inputs import GuardInputs
+from supervisor.runtime.replay import Replayed, replay_run, replay_text
+from supervisor.safety.restart import Found, Kept
+from tests.replay.session import ROOT, Mischief, Session
 
-ROOT = Path(__file__).resolve().parents[2]
-PUP = load_robot(ROOT / "config" / "robots" / "pup")
 STAGES = ("preflight", "stand", "zero_action")
-FAULT = """schema: 1
-faults:
-  - {kind: imu_lost, at: {stage: zero_action, after_s: 1.0}, for_s: 0.5}
-"""
-FROM_STATE = (
-    "motor_age", "imu_age", "motor_fault", "motor_disabled", "motor_temperature", "tilt", "base_angular_rate",
-    "joint_velocity", "joint_position", "joint_torque", "tracking_error", "encoder_jump", "imu_norm", "imu_gravity",
-    "imu_frozen", "imu_warning",
-)  # fmt: skip
-"""The guards whose every input is in the rows."""
 
 
-@dataclass
-class Caught:
-    """What came to the core in one cycle, and what left it."""
-
-    inputs: dict[str, Any]
-    actions: tuple[OperatorAction, ...]
-    output: MissionOutput | None
-    now_s: float
-    decision: Decision
-    bits: tuple[object, ...]
+def same(folder: Path) -> CycleRecord:
+    """The record of a run that the safety core decides again as it did."""
+    record = read_record(folder / "cycles.bin")
+    assert replay_run(folder) == Replayed(len(record), len(record), None, "")
+    return record
 
 
-KEPT = [field.name for field in fields(GuardInputs) if field.name not in ("joints", "period_s")]
+def meanings(record: CycleRecord, column: str, numbers: str) -> set[str]:
+    return {record.numbers[numbers][number] for number in np.unique(record.column(column))}
 
 
-class Tap(SafetyCore):
-    """A safety core at whose door everything is written down."""
-
-    caught: list[Caught]
-
-    def step(
-        self, inputs: GuardInputs, actions: Sequence[OperatorAction], output: MissionOutput | None, now_s: float
-    ) -> Decision:
-        before = {name: getattr(inputs, name) for name in KEPT} | {"state": copy.deepcopy(inputs.state)}
-        kept_actions = tuple(actions)
-        decision = super().step(inputs, actions, output, now_s)
-        self.caught.append(Caught(before, kept_actions, output, now_s, decision, bits(decision)))
-        return decision
-
-
-@dataclass
-class Run:
-    caught: list[Caught]
-    record: CycleRecord
+@pytest.mark.parametrize(
+    ("fault", "guard"),
+    [
+        ("{kind: imu_lost, at: {stage: zero_action, after_s: 1.0}, for_s: 0.5}", "imu_age"),
+        ("{kind: motor_silent, joints: [fl_hip], at: {stage: stand, after_s: 0.5}}", "motor_age"),
+        ("{kind: encoder_jump, joints: [fl_calf], offset_rad: 2.0, at: {stage: stand, after_s: 1.0}}", "encoder_jump"),
+        ("{kind: policy_nan, at: {stage: zero_action, after_s: 0.5}}", "action_finite"),
+        ("{kind: mission_stalled, at: {stage: zero_action, after_s: 0.5}}", "proposal_age"),
+        ("{kind: disk_full, at: {stage: stand, after_s: 1.0}}", "recorder"),
+    ],
+)
+def test_a_run_that_a_guard_stopped_is_decided_the_same_again(tmp_path: Path, fault: str, guard: str) -> None:
+    mission = yaml.safe_load((ROOT / "config" / "missions" / "deployment.yaml").read_text())
+    mission["stages"] = [stage for stage in mission["stages"] if stage["name"] in STAGES]
+    (tmp_path / "mission.yaml").write_text(yaml.safe_dump(mission))
+    (tmp_path / "fault.yaml").write_text(f"schema: 1\nfaults:\n  - {fault}\n")
+    options = RunOptions(
+        "pup", "pup_walk", str(tmp_path / "mission.yaml"), fast=True, fault=tmp_path / "fault.yaml", runs=tmp_path,
+        state=tmp_path / "state",
+    )  # fmt: skip
+    result = app.run_mission(options, SilentProgress())
+    assert result.summary["stop"]["guard"] == guard
+    record = same(result.folder)
+    assert len(record) > 1000
+    assert {"enable", "command", "disable", "poll"} <= meanings(record, "drive", "Drive")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A short mission that loses its inertial unit while it stands."""
-    folder = tmp_path_factory.mktemp("replay")
-    mission = yaml.safe_load((ROOT / "config" / "missions" / "deployment.yaml").read_text())
-    mission["stages"] = [stage for stage in mission["stages"] if stage["name"] in STAGES]
-    (folder / "mission.yaml").write_text(yaml.safe_dump(mission))
-    (folder / "fault.yaml").write_text(FAULT)
-    options = RunOptions(
-        "pup", "pup_walk", str(folder / "mission.yaml"), fast=True, fault=folder / "fault.yaml", runs=folder,
-    )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        Tap.caught = []
-        patch.setattr(control, "SafetyCore", Tap)
-        result = app.run_mission(options, SilentProgress())
-    return Run(Tap.caught, read_record(result.folder / "cycles.bin"))
+def pressed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which an operator does everything there is to do, and the emergency stop is pressed."""
+    session = Session(tmp_path_factory.mktemp("pressed"))
+    session.step(OperatorAction.ARM)
+    session.running()
+    session.pose_rad = session.pose_rad + 0.05
+    session.steps(100)
+    for action in (OperatorAction.HOLD, OperatorAction.RESUME, OperatorAction.CONFIRM, OperatorAction.ARM):
+        session.step(action)
+        session.steps(30)
+    session.inputs.emergency_stop = True
+    session.steps(20)
+    session.step(OperatorAction.RESET)
+    session.inputs.emergency_stop = False
+    session.steps(700)
+    session.step(OperatorAction.RESET, OperatorAction.ARM, OperatorAction.START)
+    session.steps(600)
+    session.step(OperatorAction.START)
+    session.steps(50)
+    session.ask(Request.SETTLE, 1500)
+    session.ask(Request.DISARM, 50)
+    session.ask(Request.CLEAR_FAULTS, 20)
+    session.control.cut(session.now_s)
+    return session.close()
 
 
-def bits(decision: Decision) -> tuple[object, ...]:
-    """A decision in a form in which NaN equals itself and nothing else is rounded."""
-    command = decision.actuation.command
-    vectors = tuple(getattr(command, name).tobytes() for name in JointCommand.__slots__)
-    return (vectors, repr(replace(decision, actuation=replace(decision.actuation, command=None))))
+def test_presses_stops_and_resets_are_decided_the_same_again(pressed: Path) -> None:
+    record = same(pressed)
+    assert meanings(record, "arming", "ArmingState") == {state.value for state in ArmingState}
+    assert meanings(record, "drive", "Drive") == {drive.value for drive in Drive}
+    assert {"NONE", "HOLD", "SETTLE", "CUT"} <= meanings(record, "level", "Level")
+    pressed_codes = set(np.unique(record.column("presses")))
+    assert pressed_codes == set(range(9)) - {list(OperatorAction).index(OperatorAction.STOP) + 1}
+    assert record.column("inventory_requested").sum() == 1
+    assert record.column("gate_rate")[-1] > 0
 
 
-def test_the_run_has_something_to_decide(run: Run) -> None:
-    decisions = [caught.decision for caught in run.caught]
-    assert {decision.arming for decision in decisions} == set(ArmingState)
-    assert {Drive.ENABLE, Drive.COMMAND, Drive.DISABLE, Drive.POLL} <= {d.actuation.drive for d in decisions}
-    assert {d.stop.guard for d in decisions if d.stop is not None and not d.stop.planned} == {"imu_age"}
-    assert len(run.record) == len(decisions) > 2000
+@pytest.mark.parametrize("seed", [1, 3])
+def test_whatever_comes_is_decided_the_same_again(tmp_path: Path, seed: int) -> None:
+    session = Session(tmp_path)
+    session.running()
+    Mischief(session, seed).cycles(3000)
+    record = same(session.close())
+    values = record.column("guard_value")
+    assert set(np.unique(values)) >= {0, 1, 2, 3}
+    tripped = [guard.id for guard, is_tripped in zip(record.guards, record.column("guard_tripped").any(0), strict=True)
+               if is_tripped]  # fmt: skip
+    assert len(tripped) > 8
+    assert len(meanings(record, "level", "Level")) > 3
+    assert meanings(record, "arming", "ArmingState") == {state.value for state in ArmingState}
 
 
-def test_the_whole_core_decides_the_same_again(run: Run) -> None:
-    core = SafetyCore(PUP.config, PUP.safety, run_damping())
-    inputs = core.inputs()
-    for caught in run.caught:
-        for name, value in caught.inputs.items():
-            setattr(inputs, name, value)
-        decision = core.step(inputs, caught.actions, caught.output, caught.now_s)
-        assert bits(decision) == caught.bits, caught.now_s
+class Memory:
+    """Remembers a stop, and is slow to write."""
+
+    def __init__(self, found: Found, slow: int = 0) -> None:
+        self._found, self._slow, self._asked = found, slow, 0
+        self.problem = "the disk is slow"
+
+    @property
+    def is_kept(self) -> bool:
+        self._asked += 1
+        return self._asked > self._slow
+
+    def load(self) -> Found:
+        return self._found
+
+    def store(self, kept: Kept) -> None:
+        return
 
 
-def run_damping() -> np.ndarray:
-    """What the motors of the run could be told."""
-    return RobotIO(PUP.config, NullBuses()).damping_maximum_nm_s_per_rad
+STOP = Stop(Level.HOLD, "tilt", float("nan"), 0.5, "rad", -7.25, -7.5, "stand", ("fl_hip",), ("imu_age",))
 
 
-def test_the_record_holds_what_was_decided(run: Run) -> None:
-    rows = run.record.rows
-    drives, armings = run.record.numbers["Drive"], run.record.numbers["ArmingState"]
-    for row, caught in zip(rows, run.caught, strict=True):
-        decision = caught.decision
-        assert drives[row["drive"]] == decision.actuation.drive.value
-        assert armings[row["arming"]] == decision.arming.value
-        assert row["level"] == decision.level
-        assert row["command_position_rad"].tobytes() == decision.actuation.command.position_rad.tobytes()
+@pytest.mark.parametrize("found", [
+    Found(None),
+    Found(None, "the file is torn", 3.0, ("look",)),
+    Found(Kept(ArmingState.RUNNING, None, {"unfinished_run": (-2.0, -1.0)}), "", 3.0),
+    Found(Kept(ArmingState.STOPPED, STOP, {"tilt": (-9.0, -7.25)}), "", 3.0),
+])  # fmt: skip
+def test_what_the_process_before_has_left_is_in_the_record(tmp_path: Path, found: Found) -> None:
+    session = Session(tmp_path, Memory(found))
+    session.ready()
+    session.step(OperatorAction.RESET)
+    session.step(OperatorAction.ARM)
+    session.steps(300)
+    same(session.close())
 
 
-def state_of(row: Any, order: JointOrder) -> RobotState:
-    """The measurements of one row."""
-    imu = ImuReading(
-        row["orientation_base_in_world_wxyz"], row["angular_velocity_base_in_base_rad_per_s"],
-        row["acceleration_base_in_base_m_per_s2"], row["gravity_in_base"], float(row["imu_stamp_s"]),
-        int(row["imu_sequence"]), int(row["imu_unchanged"]), bool(row["imu_warning"]),
-    )  # fmt: skip
-    return RobotState(
-        order, float(row["time_s"]), int(row["cycle"]), row["position_rad"], row["velocity_rad_per_s"],
-        row["torque_nm"], row["temperature_degc"], row["motor_stamp_s"], row["motor_status"].astype(np.int64),
-        row["fault_code"].astype(np.int64), imu,
-        BaseVelocity(row["linear_velocity_base_in_base_m_per_s"], float(row["base_velocity_stamp_s"])),
-    )  # fmt: skip
+@pytest.mark.parametrize("slow", [3, 100_000])
+def test_how_long_the_latch_took_to_the_disk_is_in_the_record(tmp_path: Path, slow: int) -> None:
+    session = Session(tmp_path, Memory(Found(None), slow))
+    session.ready()
+    session.step(OperatorAction.ARM)
+    snapshot = session.steps(600)
+    assert any("the disk is slow" in reason for reason in snapshot.refusals) == (slow > 3)
+    same(session.close())
 
 
-def command_of(row: Any) -> JointCommand:
-    """The command of one row."""
-    names = ("position_rad", "velocity_rad_per_s", "kp_nm_per_rad", "kd_nm_s_per_rad", "torque_nm")
-    return JointCommand(*(row[f"command_{name}"] for name in names))
+def test_a_proposal_that_is_repeated_is_looked_at_once(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.running()
+    session.output = {"proposal": session.proposal(np.full(12, np.nan))}
+    session.steps(40)
+    session.output = {"proposal": session.proposal()}
+    session.steps(20)
+    session.output["knobs"] = replace(session.link.output().knobs, torque_fraction=0.05)
+    session.steps(20)
+    folder = session.close()
+    kinds = [change.kind for change in read_changes(changes_path(folder / "cycles.bin")).entries]
+    assert kinds.count(ChangeKind.SAME_PROPOSAL) == 6
+    assert same(folder).column("gate_rejected")[-1] == 12
 
 
-def test_the_rows_of_the_record_give_the_same_guards_again(run: Run) -> None:
-    order, numbers = PUP.config.order, run.record.numbers
-    evaluator = GuardBoardEvaluator(PUP.safety)
-    ids = [guard.id for guard in run.record.guards]
-    played: dict[str, Any] = {}
-    plan = [(i, _playing(ids[i], played) if ids[i] not in FROM_STATE else function, source)
-            for i, function, source in evaluator._plan]  # fmt: skip
-    evaluator._plan[:] = plan
-    inputs, last = GuardInputs.of(PUP.config), None
-    for row in run.record.rows:
-        stiff = last is not None and numbers["Drive"][last["drive"]] == "command"
-        stiff = stiff and bool(last["command_kp_nm_per_rad"].any())
-        inputs.state, inputs.now_s = state_of(row, order), float(row["time_s"])
-        inputs.applied = command_of(last) if stiff else None
-        inputs.expects_power = stiff
-        # The limit in force is in the row: a stage may have tightened it.
-        scales = [_scale(guard, inputs) for guard in ids]
-        evaluator._limits[:] = [float(limit) / scale for limit, scale in zip(row["guard_limit"], scales, strict=True)]
-        played.update({guard: (row["guard_measured"][i], row["guard_value"][i]) for i, guard in enumerate(ids)})
-        board = evaluator.evaluate(inputs)
-        measured = np.array([reading.measured for reading in board])
-        assert measured.tobytes() == row["guard_measured"].tobytes(), _difference(ids, measured, row["guard_measured"])
-        assert [reading.value for reading in board] == row["guard_value"].tolist()
-        assert [reading.tripped for reading in board] == row["guard_tripped"].astype(bool).tolist()
-        assert [reading.joint for reading in board if reading.id in FROM_STATE] == [
-            joint for guard, joint in zip(ids, row["guard_joint"].tolist(), strict=True) if guard in FROM_STATE
-        ]
-        last = row
+# What is not in the record is told
 
 
-def _playing(guard: str, played: dict[str, Any]) -> Any:
-    """A guard that finds what the record says that it found."""
-
-    def function(inputs: GuardInputs) -> tuple[float, float, int]:
-        measured, value = played[guard]
-        if value in (GuardValue.ERROR, GuardValue.NOT_EVALUATED):
-            raise ValueError("as recorded")
-        return float(measured), 1.0, -1
-
-    return function
+def test_more_presses_than_a_row_holds_end_the_replay(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.steps(20)
+    session.step(*[OperatorAction.CONFIRM] * (PRESSES + 1))
+    session.steps(20)
+    found = replay_run(session.close())
+    assert (found.recorded, found.replayed, found.difference) == (41, 20, None)
+    assert found.reason == "what the core was given could not be kept: 17 presses in one cycle; a row holds 16"
 
 
-def _scale(guard: str, inputs: GuardInputs) -> float:
-    """What turns the limit of a reading, in its unit, into that of the row, a fraction."""
-    scales = {"joint_velocity": inputs.joints.velocity_rad_per_s, "joint_torque": inputs.joints.torque_nm}
-    return float(scales[guard][0]) if guard in scales else 1.0
+@pytest.mark.parametrize(("output", "reason"), [
+    ({"guard_limits": {"altitude": 1.0}}, "guard limits of the mission that no declared guard can take"),
+    ({"guard_limits": {"tilt": float("nan")}}, "guard limits of the mission that no declared guard can take"),
+    ({"stage": "x" * 300}, "the mission's output: the name of a stage or leaf is longer than 255 bytes"),
+])  # fmt: skip
+def test_an_output_that_cannot_be_kept_ends_the_replay(tmp_path: Path, output: dict[str, Any], reason: str) -> None:
+    session = Session(tmp_path)
+    session.steps(20)
+    session.output = output
+    session.steps(20)
+    found = replay_run(session.close())
+    assert (found.replayed, found.difference) == (20, None)
+    assert reason in found.reason
 
 
-def _difference(ids: Sequence[str], one: np.ndarray, other: np.ndarray) -> dict[str, tuple[float, float]]:
-    return {
-        guard: (float(a), float(b)) for guard, a, b in zip(ids, one, other, strict=True) if a.tobytes() != b.tobytes()
-    }
+def test_decisions_that_were_lost_end_the_replay(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    edit_rows(folder, lambda rows: np.delete(rows, slice(30, 33)))
+    found = replay_run(folder)
+    assert (found.replayed, found.difference) == (30, None)
+    assert found.reason == "decisions 30 to 32 are not in the record"
 
 
-def test_the_guards_that_are_played_back_are_those_that_the_rows_cannot_feed() -> None:
-    assert set(FROM_STATE) < set(GUARDS)
-    assert {kind for kind in GUARDS if GUARDS[kind].source} <= set(FROM_STATE)
+def test_changes_that_are_cut_off_end_the_replay_there(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    path = changes_path(folder / "cycles.bin")
+    path.write_bytes(path.read_bytes()[:-3])
+    found = replay_run(folder)
+    last = read_changes(path).entries[-1].decision
+    assert (found.replayed, found.difference) == (last + 1, None)
+    assert "cycles.changes is damaged or cut off at byte" in found.reason
+
+
+# A record that was changed is noticed
+
+
+def copied(pressed: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(pressed, tmp_path / "copied")
+
+
+def edit_rows(folder: Path, edit: Callable[[Any], Any]) -> None:
+    path = folder / "cycles.bin"
+    raw = path.read_bytes()
+    first = len(MAGIC) + 4 + struct.unpack_from("<I", raw, len(MAGIC))[0]
+    rows = np.frombuffer(raw[first:], read_record(path).rows.dtype).copy()
+    path.write_bytes(raw[:first] + edit(rows).tobytes())
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "field"),
+    [
+        ("level", 6, "level"),
+        ("arming", 3, "arming"),
+        ("drive", 2, "drive"),
+        ("is_at_rest", 0, "is_at_rest"),
+        ("gate_rejected", 1, "gate_rejected"),
+        ("words_crc32", 1, "words_crc32"),
+        ("inventory_requested", 1, "inventory_requested"),
+        ("guard_measured", 7.0, "guard_measured of emergency_stop"),
+        ("guard_tripped", 1, "guard_tripped of emergency_stop"),
+        ("command_kp_nm_per_rad", 1e-9, "command_kp_nm_per_rad of fl_hip"),
+        ("emergency_stop", 1, "level"),
+        ("loop_lag_mean_s", 0.25, "guard_measured of loop_lag_mean"),
+        ("imu_stamp_s", -1.0, "guard_measured of imu_age"),
+        ("presses", 7, "level"),
+        ("time_s", 0.2, "guard_measured of motor_age"),
+        ("recorder_ok", 2, "recorder_ok"),
+    ],
+)
+def test_a_row_that_was_changed_is_noticed(
+    pressed: Path, tmp_path: Path, column: str, value: float, field: str
+) -> None:
+    folder, number = copied(pressed, tmp_path), 300
+
+    def edit(rows: Any) -> Any:
+        if rows[column].ndim == 1:
+            rows[column][number] = value
+        else:
+            rows[column][number][0] = value
+        return rows
+
+    edit_rows(folder, edit)
+    found = replay_run(folder)
+    assert found.difference is not None
+    assert found.difference.field == field
+    assert found.difference.decision == found.replayed == number
+    assert f"decision {number} at 0." in replay_text(folder, found)
+
+
+def test_bytes_between_the_columns_are_compared_too(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    record = read_record(folder / "cycles.bin")
+    fields = record.rows.dtype.fields
+    assert fields is not None
+    gap = fields["guard_tripped"][1] + len(record.guards)
+    assert gap < fields["position_rad"][1]
+    path = folder / "cycles.bin"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) - record.rows.itemsize + gap] = 1
+    path.write_bytes(raw)
+    found = replay_run(folder)
+    assert found.difference is not None
+    assert found.difference.field == "bytes between the columns"
+
+
+def test_a_change_that_was_changed_is_noticed(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    path = changes_path(folder / "cycles.bin")
+    entries = list(read_changes(path).entries)
+    at = next(i for i, change in enumerate(entries) if change.kind is ChangeKind.INVENTORY and change.content != b"[]")
+    devices = json.loads(entries[at].content)
+    devices[0][3] = ["is another motor"]
+    entries[at] = replace(entries[at], content=json.dumps(devices).encode())
+    path.write_bytes(PREAMBLE + b"".join(piece for change in entries for piece in pieces(change)))
+    found = replay_run(folder)
+    assert found.difference is not None
+    assert found.difference.field in ("arming", "words_crc32")
+
+
+# What cannot be replayed is refused
+
+
+def test_a_record_of_an_older_schema_is_refused_and_still_read(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    path = folder / "cycles.bin"
+    path.write_bytes(path.read_bytes().replace(b'"schema":3', b'"schema":2', 1))
+    assert len(read_record(path)) > 1000
+    with pytest.raises(RecordError, match=r"its record has schema 2, which does not hold all .* `handrail report`"):
+        replay_run(folder)
+
+
+@pytest.mark.parametrize("name", ["robot.yaml", "safety.yaml"])
+def test_inputs_that_were_changed_are_refused(pressed: Path, tmp_path: Path, name: str) -> None:
+    folder = copied(pressed, tmp_path)
+    with (folder / "inputs" / name).open("a") as file:
+        file.write("# changed\n")
+    with pytest.raises(RecordError, match=f"inputs/{name} was changed after the run"):
+        replay_run(folder)
+
+
+def test_another_safety_file_is_refused(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    safety = folder / "inputs" / "safety.yaml"
+    before = sha256_of(safety)
+    content = yaml.safe_load(safety.read_text())
+    content["guards"].pop()
+    safety.write_text(yaml.safe_dump(content))
+    sums = folder / "inputs" / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace(before, sha256_of(safety)))
+    with pytest.raises(RecordError, match="other guards than the safety file"):
+        replay_run(folder)
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ([], "do not begin with what the core was made with"),
+    ([Change(0, ChangeKind.OUTPUT, b"")], "do not begin with what the core was made with"),
+    ([Change(0, ChangeKind.START, b"rubbish")], "its changes are damaged"),
+    ([Change(0, ChangeKind.START, b'{"damping_maximum_nm_s_per_rad":null,"found":null}')] * 2, "a second START"),
+    ([Change(0, ChangeKind.START, b'{"damping_maximum_nm_s_per_rad":null,"found":null}'),
+      Change(0, ChangeKind.OUTPUT, b"short")], "an output of another robot"),
+])  # fmt: skip
+def test_changes_that_make_no_sense_are_refused(
+    pressed: Path, tmp_path: Path, changes: list[Change], message: str
+) -> None:
+    folder = copied(pressed, tmp_path)
+    path = changes_path(folder / "cycles.bin")
+    path.write_bytes(PREAMBLE + b"".join(piece for change in changes for piece in pieces(change)))
+    with pytest.raises(RecordError, match=message):
+        replay_run(folder)
+
+
+def test_changes_that_are_damaged_at_their_beginning_are_refused(pressed: Path, tmp_path: Path) -> None:
+    folder = copied(pressed, tmp_path)
+    path = changes_path(folder / "cycles.bin")
+    raw = bytearray(path.read_bytes())
+    raw[len(PREAMBLE) + HEAD_BYTES + 10] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(RecordError, match="do not begin"):
+        replay_run(folder)

@@ -16,6 +16,7 @@ from supervisor.runtime.app import run_mission
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.processes.setup import Child
 from supervisor.runtime.progress import SilentProgress
+from supervisor.runtime.replay import Replayed, replay_run
 from tests.runtime.processes.patient import patient_robot, stages
 
 
@@ -49,11 +50,12 @@ def run(folder: Path, progress: Culprit, *names: str) -> RunResult:
 
 
 def assert_whole(result: RunResult) -> None:
-    """The record is complete, and the log's chain holds to its end."""
+    """The record is complete, the log's chain holds to its end, and the safety core decides the very same again."""
     assert read_events(result.folder / "events.jsonl").problems == ()
     record = read_record(result.folder / "cycles.bin")
     assert record.leftover_bytes == 0
     assert len(record) > 100
+    assert replay_run(result.folder) == Replayed(len(record), len(record), None, "")
 
 
 def test_a_run_in_processes_is_completed_and_leaves_nothing_but_its_folder(tmp_path: Path) -> None:

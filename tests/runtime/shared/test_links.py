@@ -14,7 +14,8 @@ from drivers.sim.world import SimulatedWorld
 from supervisor.core.exchange import MissionOutput
 from supervisor.core.levels import OperatorAction
 from supervisor.core.robot_file import load_robot
-from supervisor.evidence.changes import Change
+from supervisor.core.shared.ring import RingReader
+from supervisor.evidence.changes import PREAMBLE, Change, ChangeKind, Changes, read_changes, unpadded
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.runtime import app, lockstep_run
@@ -182,3 +183,18 @@ def test_a_recorder_that_is_unwell_or_silent_is_not_healthy(
 def test_the_links_have_every_end_of_the_link_in_memory() -> None:
     ends = {name for name in dir(MemoryLink) if not name.startswith("_")}
     assert ends == {name for kind in (ControlLink, MissionLink) for name in dir(kind) if name in ends}
+
+
+def test_changes_cross_the_ring_in_pieces_and_come_out_whole(memory: RunMemory, tmp_path: Path) -> None:
+    recorder, reader = RingRecorder(memory), RingReader(memory.changes)
+    changes = (
+        Change(0, ChangeKind.START, b"{}"),
+        Change(5, ChangeKind.INVENTORY, b"a device, and more " * 1000),
+        Change(6, ChangeKind.OUTPUT, b""),
+    )
+    for change in changes:
+        recorder.change(change)
+    path = tmp_path / "c"
+    path.write_bytes(PREAMBLE + b"".join(map(unpadded, reader.take(memory.changes.places))))
+    assert read_changes(path) == Changes(changes, "")
+    assert memory.changes.written == 21
