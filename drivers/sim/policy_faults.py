@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,61 @@ class _Running:
     ready_s: float
     command: JointCommand | None
     health: PolicyHealth
+
+
+class SlowedPolicy:
+    """A `PolicyPort` around another one whose steps really take longer while `policy_slow` is in force.
+
+    For runs in real time, where whoever waits for a step waits; `FaultyPolicy` is for a clock that stands still.
+
+    Args:
+        policy: The real one.
+        faults: Gives the faults in force at a time.
+        sleep: Takes the time.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyPort,
+        faults: Callable[[float], Sequence[Fault]],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._policy, self._faults, self._sleep = policy, faults, sleep
+        self._delay_s = 0.0
+
+    @property
+    def period_s(self) -> float:
+        """One step's period."""
+        return self._policy.period_s
+
+    @property
+    def command_names(self) -> tuple[str, ...]:
+        """What the command vector means."""
+        return self._policy.command_names
+
+    @property
+    def command_range(self) -> tuple[Vector, Vector]:
+        """Recommended smallest and largest command."""
+        return self._policy.command_range
+
+    @property
+    def health(self) -> PolicyHealth:
+        """What the last step said of itself, and how long it took."""
+        health = self._policy.health
+        return replace(health, elapsed_s=health.elapsed_s + self._delay_s) if self._delay_s else health
+
+    def reset(self) -> None:
+        """Forget everything but the faults."""
+        self._policy.reset()
+        self._delay_s = 0.0
+
+    def step(self, state: RobotState, command: Vector, action_gain: float, now_s: float) -> JointCommand | None:
+        """Run one step, and take the time."""
+        self._delay_s = sum(fault.delay_s for fault in self._faults(now_s) if isinstance(fault, PolicySlow))
+        result = self._policy.step(state, command, action_gain, now_s)
+        if self._delay_s:
+            self._sleep(self._delay_s)
+        return result
 
 
 class FaultyPolicy:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from drivers.sim.fault_kinds import PROCESS_FAULTS
+from drivers.sim.faults import kinds_of
 from supervisor.core.clock import VirtualClock, WallClock
 from supervisor.core.errors import ConfigError, Problem, RecordError, RefusedError
 from supervisor.evidence.events import EventKind, EventLog
@@ -63,6 +65,7 @@ def _run(options: RunOptions, progress: Progress, interrupts: Interrupts) -> Run
     if options.fast or options.voice is Voice.COMMANDS:
         _require_signature(prepared)
     _require_pilot(prepared, options)
+    _require_possible(prepared, options)
     tick_cycles = cycles_per_tick(prepared.robot.config.control_hz, prepared.policy.period_s)
     if options.at is not None:
         served_config(prepared.robot.config, options.at)  # Refused before anything is left behind.
@@ -156,6 +159,22 @@ def _require_pilot(prepared: Prepared, options: RunOptions) -> None:
         raise RefusedError(
             [f"a person steers in stage {', '.join(steered)}, and --fast waits for nobody; leave --fast out"]
         )
+
+
+def _require_possible(prepared: Prepared, options: RunOptions) -> None:
+    """A fault that nobody carries out would be a run that proves nothing.
+
+    Raises:
+        RefusedError: The script asks for faults that real time cannot give.
+    """
+    from supervisor.runtime.processes.sabotage import KINDS  # noqa: PLC0415 (only where it is needed)
+
+    if prepared.faults is None or options.fast:
+        return
+    undone = [kind for kind in kinds_of(prepared.faults.faults, PROCESS_FAULTS) if kind not in KINDS]
+    if undone:
+        reason = f"fault {', '.join(undone)} cannot be had in real time: the clock is the whole machine's; add --fast"
+        raise RefusedError([reason])
 
 
 def _inputs(options: RunOptions, prepared: Prepared) -> dict[str, Path]:

@@ -13,10 +13,18 @@ import pytest
 from supervisor.core.errors import ConfigError, RefusedError
 from supervisor.core.report import Criterion
 from supervisor.core.velocity import COMMANDS
-from supervisor.runtime.app import MISSION_HZ, _require_pilot, _require_signature, cycles_per_tick, run_mission
+from supervisor.runtime.app import (
+    MISSION_HZ,
+    _require_pilot,
+    _require_possible,
+    _require_signature,
+    cycles_per_tick,
+    run_mission,
+)
 from supervisor.runtime.locate import find_mission
 from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
+from tests.drivers.sim.simulated import script
 from tests.trees.stand_ins import FakePolicy
 from trees.missions.loader import load_mission
 
@@ -86,6 +94,25 @@ def test_a_mission_that_nobody_steers_takes_any_policy() -> None:
     found = steered("gait")
     found.mission = load_mission(find_mission("deployment"))
     _require_pilot(found, RunOptions("pup", "pup_walk", "deployment", fast=True))
+
+
+def suffering(*faults: dict[str, Any]) -> Any:
+    return SimpleNamespace(faults=script(*faults))
+
+
+def test_a_fault_that_real_time_cannot_give_is_refused_by_its_name_and_lockstep_takes_it() -> None:
+    found = suffering({"kind": "clock_step", "step_s": 3600.0}, {"kind": "mission_killed"})
+    options = RunOptions("pup", "pup_walk", "deployment")
+    with pytest.raises(RefusedError, match=r"fault clock_step cannot be had in real time: .*; add --fast"):
+        _require_possible(found, options)
+    _require_possible(found, replace(options, fast=True))
+
+
+def test_every_other_fault_is_possible_in_real_time() -> None:
+    kinds = ("mission_killed", "mission_stalled", "recorder_blocked", "disk_full", "guardian_killed", "policy_nan")
+    options = RunOptions("pup", "pup_walk", "deployment")
+    _require_possible(suffering(*({"kind": kind} for kind in kinds)), options)
+    _require_possible(SimpleNamespace(faults=None), options)  # type: ignore[arg-type]
 
 
 def test_a_mission_that_judges_by_signature_is_refused_without_one() -> None:

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py_trees.common import Status
 
+from supervisor.core.exchange import Knobs
 from supervisor.core.levels import OperatorAction
 from supervisor.core.velocity import COMMANDS, NEUTRAL, Steered, Velocity, VelocityAsk
 from tests.trees.stand_ins import TICK_S, Bench, FakePilot
 from trees.actions.steering import ENDING, HANDOVER, SteerPolicy
 from trees.missions.schema import STAND_S, Duration, SteeringSpec
 from trees.steering import LONGEST_TICK_S, NOBODY, UNCENTRED, Steering
+from trees.values import StageHead
 
 LOW, HIGH = Velocity(-0.3, -0.2, -0.5), Velocity(0.6, 0.2, 0.5)
 SPEC = SteeringSpec(1.0, 0.5, 2.0, 0.3)
@@ -142,14 +144,16 @@ def test_whatever_is_asked_whenever_the_velocity_keeps_its_range_and_its_acceler
 class Drive:
     """A leaf that steers, and all that a test looks at."""
 
-    def __init__(self, minimum_s: float = 1.0, maximum_s: float = 5.0, lead_s: float = 1.1) -> None:
+    def __init__(
+        self, minimum_s: float = 1.0, maximum_s: float = 5.0, lead_s: float = 1.1, spec: SteeringSpec = SPEC
+    ) -> None:
         self.bench = bench = Bench()
         bench.operator.is_silent = True
         bench.policy.command_names = ("extra", *COMMANDS[::-1])
         bench.policy.command_range = (np.array([-9.0, -0.5, -0.2, -0.3]), np.array([9.0, 0.5, 0.2, 0.6]))
         self.pilot = FakePilot(bench)
         bench.context.pilot = self.pilot
-        self.leaf = SteerPolicy(1.0, Duration(minimum_s, maximum_s), SPEC, bench.context, bench.motion)
+        self.leaf = SteerPolicy(1.0, Duration(minimum_s, maximum_s), spec, bench.context, bench.motion)
         self.tick(lead_s)
 
     def tick(self, duration_s: float) -> str:
@@ -181,6 +185,16 @@ def test_while_the_policy_takes_over_nobody_steers() -> None:
     assert drive.bench.context.steered == Steered(drive.pilot.asked(-TICK_S), NEUTRAL, HANDOVER)
     assert len(drive.bench.policy.steps) == 45
     assert not any(command.any() for _, command, _ in drive.bench.policy.steps)
+
+
+def test_what_is_measured_begins_when_the_policy_has_taken_over() -> None:
+    drive = Drive(lead_s=0.5)
+    context = drive.bench.context
+    context.enter_stage(StageHead("drive", "rollout", Knobs(), 60.0, True, {}, ()))
+    drive.tick(0.4)
+    assert len(drive.bench.judge.begun) == 1
+    drive.tick(1.0)
+    assert len(drive.bench.judge.begun) == 2
 
 
 def test_a_lost_pilot_is_told_to_the_policy_in_the_same_tick() -> None:
@@ -222,6 +236,15 @@ def test_it_ends_with_a_stand_when_its_time_is_up() -> None:
     forward = [command[3] for _, command, _ in drive.bench.policy.steps]
     assert max(forward) == 0.6
     assert all(abs(b - a) <= SPEC.forward_m_per_s2 * TICK_S + 1e-12 for a, b in pairwise(forward))
+
+
+def test_it_does_not_end_before_the_robot_has_been_told_to_stand() -> None:
+    drive = Drive(maximum_s=5.0, spec=SteeringSpec(0.2, 0.2, 0.2, 0.3))
+    drive.pilot.velocity = FORWARD
+    assert drive.tick(5.0 + STAND_S + 0.5) == "running"
+    assert drive.told[3] > 0.0
+    assert drive.tick_to_end(1.0) == "success"
+    assert drive.told[3] == 0.0
 
 
 def test_it_ends_when_the_person_confirms_and_not_before_its_minimum() -> None:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from supervisor.core.exchange import Snapshot
+from drivers.sim.fault_kinds import NO_FAULTS
+from supervisor.core.exchange import MissionOutput, Snapshot
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.events import EventKind
 from supervisor.runtime.closing import MissionPart
@@ -23,6 +24,7 @@ from supervisor.runtime.processes.control import END, ControlSetup
 from supervisor.runtime.processes.ended import Ended
 from supervisor.runtime.processes.mission import FINISHED, MissionSetup
 from supervisor.runtime.processes.recorder import RecorderSetup
+from supervisor.runtime.processes.sabotage import Sabotage
 from supervisor.runtime.processes.setup import Child, Shared
 from supervisor.runtime.progress import Progress
 from supervisor.runtime.realtime.pacing import Pacer
@@ -103,6 +105,7 @@ class Launcher:
         self._state = state
         self._children: dict[str, Child] = {}
         self._lost: dict[str, int] = {}
+        self._sabotage = Sabotage(mission.faults or NO_FAULTS, self._children, time.monotonic())
         self._asked_to_end = 0
         self._shown_prompt = self._absence = ""
 
@@ -182,8 +185,10 @@ class Launcher:
                 self._take(ended, snapshot)
             self._listen(snapshot, now_s)
             self._obey_interrupts(ended, snapshot, now_s)
+            output = self._output()
+            self._suffer(output, now_s)
             self._look_after_children(ended, now_s)
-            self._show(snapshot, now_s)
+            self._show(snapshot, output, now_s)
             if now_s > began_s + self._limit_s + OVERTIME_S and not self._asked_to_end:
                 ended.failure = "the run took too long"
                 self._press(OperatorAction.CUT, now_s)
@@ -230,6 +235,17 @@ class Launcher:
         if snapshot is not None and snapshot.arming is not ArmingState.DISARMED:
             self._press(action, now_s)
 
+    def _suffer(self, output: MissionOutput | None, now_s: float) -> None:
+        """Do to the processes what the fault script says."""
+        for line in self._sabotage.look("" if output is None else output.stage, now_s):
+            self._note(line)
+            self._progress.message(now_s, line)
+
+    def _output(self) -> MissionOutput | None:
+        """What the mission said last."""
+        found = self._memory.output.read()
+        return None if found is None else self._memory.codec.decode(found[1])
+
     def _look_after_children(self, ended: Ended, now_s: float) -> None:
         """Say at once which process is gone; what that means for the robot is decided by the guards."""
         for name, child in {**self._children, **self._others}.items():
@@ -242,13 +258,11 @@ class Launcher:
             self._progress.message(now_s, text)
             ended.failure = ended.failure or text
 
-    def _show(self, snapshot: Snapshot | None, now_s: float) -> None:
+    def _show(self, snapshot: Snapshot | None, output: MissionOutput | None, now_s: float) -> None:
         prompt = self._desk.prompt
         if prompt is not None and prompt.key != self._shown_prompt:
             self._shown_prompt = prompt.key
             self._progress.message(now_s, f"{prompt.text} [{prompt.action.value}]")
-        found = self._memory.output.read()
-        output = None if found is None else self._memory.codec.decode(found[1])
         if snapshot is not None and output is not None:
             left_s = output.stage_limit_s - output.stage_elapsed_s
             self._progress.update(now_s, output.stage, "" if prompt is None else prompt.text, left_s, snapshot)
@@ -270,6 +284,7 @@ class Launcher:
 
     def _end(self, ended: Ended) -> None:
         """The mission first, which leaves what it knows; control when the motors are off; the recorder last."""
+        self._sabotage.relent()
         mission = self._finish("mission", END_S)
         ended.mission = mission if isinstance(mission, MissionPart) else ended.mission
         self._sign(END)

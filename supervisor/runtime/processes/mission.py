@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from drivers.null_buses import NullBuses
 from drivers.plant_memory import PlantMemory
 from drivers.robot_io import RobotIO
+from drivers.sim.fault_kinds import NO_FAULTS, POLICY_FAULTS, Fault, FaultScript, PolicySlow
+from drivers.sim.faults import START, FaultInjector, kinds_of
+from drivers.sim.policy_faults import FaultyPolicy, SlowedPolicy
 from supervisor.core.clock import WallClock
 from supervisor.core.exchange import Snapshot
 from supervisor.core.levels import ArmingState
@@ -59,6 +62,7 @@ class MissionSetup:
         shared: What every process needs.
         robot_name, policy_name, mission_name: As the user gave them: names or paths.
         tick_s: Period of the tree.
+        faults: What goes wrong, and when; of it the policy's faults are carried out here. None for nothing.
         has_stand_in: Whether a stand-in answers for the operator; simulation only.
     """
 
@@ -68,6 +72,7 @@ class MissionSetup:
     mission_name: str
     tick_s: float
     has_stand_in: bool
+    faults: FaultScript | None = None
 
 
 class MissionLoop:
@@ -84,7 +89,11 @@ class MissionLoop:
         robot = setup.shared.robot
         self._setup, self._prepared, self._memory, self._plant = setup, prepared, memory, plant
         self._link = MissionLink(memory, robot)
-        self._policy = TimedPolicy(prepared.policy, deadline_s=prepared.policy.period_s)
+        self._injector = FaultInjector(setup.faults or NO_FAULTS)
+        is_spoiled = bool(kinds_of(self._injector.script.faults, POLICY_FAULTS))
+        policy = SlowedPolicy(prepared.policy, self._faults) if is_spoiled else prepared.policy
+        self._policy = TimedPolicy(policy, deadline_s=prepared.policy.period_s)
+        self._driving = FaultyPolicy(self._policy, robot, self._faults_but_slow) if is_spoiled else self._policy
         self._judge = StageJudge(
             robot, prepared.policy.command_names, prepared.signature, prepared.policy.tracked_ratio
         )
@@ -106,7 +115,7 @@ class MissionLoop:
         self._operator, self._tick_operator = self._make_operator()
         self._context = MissionContext(
             self._setup.shared.robot,
-            self._policy,
+            self._driving,
             self._judge,
             self._operator,
             pilot=self._memory.wish,
@@ -133,6 +142,15 @@ class MissionLoop:
             return stand_in, stand_in.tick
         return SharedOperator(self._memory), _nothing
 
+    def _faults(self, now_s: float) -> Sequence[Fault]:
+        """The faults of the script that are in force."""
+        self._injector.update(now_s)
+        return self._injector.active
+
+    def _faults_but_slow(self, now_s: float) -> Sequence[Fault]:
+        """The same, but those whose time has been taken already."""
+        return [fault for fault in self._faults(now_s) if not isinstance(fault, PolicySlow)]
+
     def _note_answer(self, prompt: Prompt, now_s: float) -> None:
         self._note(EventKind.OPERATOR, now_s, f"operator: {prompt.text}", {"press": prompt.action.value})
 
@@ -149,6 +167,7 @@ class MissionLoop:
         orphanage = Orphanage(self._memory.control, self._setup.shared.starter)
         while self._link.snapshot() is None and not (self.is_told_to_end or orphanage.is_alone):
             time.sleep(_FIRST_SNAPSHOT_S)
+        self._injector.enter_stage(START, time.monotonic())
         pacer = Pacer(self._setup.tick_s)
         while not (self.is_told_to_end or orphanage.is_alone):
             self._tick(pacer.wait())
@@ -170,6 +189,7 @@ class MissionLoop:
         self._tell(now_s)
         if output is not None and output.stage != self._stage:
             self._stage = output.stage
+            self._injector.enter_stage(output.stage, now_s)
             if self._plant is not None:
                 self._plant.enter_stage(output.stage)
         goes_on = self._goes_on(snapshot, now_s)

@@ -18,6 +18,7 @@ from supervisor.runtime.processes.ended import Ended
 from supervisor.runtime.processes.launcher import READY_S, Launcher
 from supervisor.runtime.processes.mission import MissionSetup
 from supervisor.runtime.processes.plant import PlantSetup
+from supervisor.runtime.processes.sabotage import KINDS
 from supervisor.runtime.processes.setup import Child, Shared
 from supervisor.runtime.processes.shadow_launcher import ShadowLauncher, guest
 from supervisor.runtime.progress import Progress
@@ -108,6 +109,7 @@ def _run(
             options.mission,
             tick_cycles * robot.control_period_s,
             has_stand_in=options.mode == "sim",
+            faults=prepared.faults,
         )
         if options.voice is not Voice.COMMANDS:
             return ShadowLauncher(shared, mission, progress, interrupts, remarks).run()
@@ -149,6 +151,7 @@ def _start_plant(options: RunOptions, prepared: Prepared, folder: Path) -> Child
         options.seed,
         prepared.faults,
         options.variation,
+        process_faults=tuple(KINDS),
         fifo_priority=max(priority - BELOW_CONTROL, 0),
     )
     plant = Child("plant", "supervisor.runtime.processes.plant", setup)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.sim.policy_faults import FaultyPolicy
+from drivers.sim.policy_faults import FaultyPolicy, SlowedPolicy
 from supervisor.core.command import JointCommand
 from supervisor.core.exchange import PolicyHealth
 from supervisor.core.joints import Vector
@@ -130,3 +130,38 @@ def test_saturation_sends_every_joint_to_its_end_and_fills_the_window() -> None:
     injected.active = ()
     step(policy, 60)
     assert policy.health == replace(policy.health, saturated_fraction=0.0, action_peak=0.2)
+
+
+# In real time
+
+
+def slowed(*faults: dict[str, Any]) -> tuple[SlowedPolicy, CountingPolicy, Faults, list[float]]:
+    inner, injected, slept = CountingPolicy(), Faults(*faults), list[float]()
+    return SlowedPolicy(inner, injected, slept.append), inner, injected, slept
+
+
+def test_in_real_time_a_slow_step_takes_its_time_and_says_so() -> None:
+    policy, inner, faults, slept = slowed({"kind": "policy_slow", "delay_s": 0.05})
+    result = step(policy, 1)
+    assert result is not None
+    assert result.position_rad[0] == 1
+    assert slept == [0.05]
+    assert policy.health == replace(inner.health, elapsed_s=inner.health.elapsed_s + 0.05)
+    faults.active = ()
+    step(policy, 2)
+    assert slept == [0.05]
+    assert policy.health == inner.health
+    assert (policy.period_s, policy.command_names) == (inner.period_s, inner.command_names)
+    assert policy.command_range == inner.command_range
+
+
+def test_in_real_time_other_faults_take_no_time_and_a_fresh_policy_is_not_slow_yet() -> None:
+    policy, inner, faults, slept = slowed({"kind": "policy_nan"})
+    step(policy, 1)
+    assert slept == []
+    faults.active = script({"kind": "policy_slow", "delay_s": 0.05}, {"kind": "policy_slow", "delay_s": 0.01}).faults
+    step(policy, 2)
+    assert slept == [pytest.approx(0.06)]
+    policy.reset()
+    assert inner.steps == 0
+    assert policy.health == inner.health

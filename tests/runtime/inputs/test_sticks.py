@@ -61,6 +61,15 @@ def test_a_stick_that_is_pushed_when_it_is_opened_has_to_be_centred_first() -> N
     assert stick.fraction == 1.0
 
 
+def test_a_stick_that_is_opened_again_has_to_be_centred_again() -> None:
+    stick = centred()
+    stick.move(100)
+    stick.open(-100, 100, 80)
+    assert stick.fraction == 0.0
+    stick.move(90)
+    assert stick.fraction == 0.0
+
+
 @pytest.mark.parametrize(("lowest", "highest"), [(0, 0), (5, -5)])
 def test_an_axis_without_a_way_never_steers(lowest: int, highest: int) -> None:
     stick = Stick(STICKS["forward"])
