@@ -25,7 +25,8 @@ class AskSlot:
 
     def write(self, ask: VelocityAsk) -> None:
         """Replace the wish. One process only."""
-        self._slot.write(_FORM.pack(*ask.velocity, ask.stamp_s, _raw(ask.source, 16), _raw(ask.absence, 96)))
+        # What of a text does not fit is cut off; its beginning is never lost.
+        self._slot.write(_FORM.pack(*ask.velocity, ask.stamp_s, ask.source.encode(), ask.absence.encode()))
 
     def asked(self) -> VelocityAsk | None:
         """The newest, None before the first, and where it cannot be read whole."""
@@ -40,11 +41,6 @@ def steered_ask(steered: Steered, now_s: float) -> VelocityAsk:
     """What became of a wish, in the form of one: the velocity is what the policy is told, the absence why not more."""
     source = "" if steered.ask is None else steered.ask.source
     return VelocityAsk(steered.told, now_s, source, steered.reason)
-
-
-def _raw(text: str, size: int) -> bytes:
-    """As bytes that fit; the middle of a letter may be lost, never all of them."""
-    return text.encode()[:size]
 
 
 def _text(raw: bytes) -> str:
