@@ -12,8 +12,9 @@ from supervisor.core.exchange import DeviceReport, Request
 from supervisor.core.guard import Persistence
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
 from supervisor.core.state import MotorStatus
+from supervisor.safety.core import SILENT_TIMEOUTS
 from supervisor.safety.power import ENABLE_DEADLINE_S
-from tests.safety.bench import COUNT, DEFAULT, KP, PERIOD_S, REST, SAFETY, Bench, drives, with_rows
+from tests.safety.bench import COUNT, DEFAULT, KP, PERIOD_S, REST, ROBOT, SAFETY, Bench, drives, with_rows
 
 PROFILE, ARMING = SAFETY.profile, SAFETY.arming
 TILTED = {
@@ -408,7 +409,7 @@ def test_motors_that_went_silent_are_off_after_their_own_timeout() -> None:
         "motor_stamp_s": np.full(COUNT, now_s), "motor_status": np.full(COUNT, int(MotorStatus.ENABLED)),
     }  # fmt: skip
     bench.press(OperatorAction.CUT)
-    bench.run(0.19)
+    bench.run(SILENT_TIMEOUTS * ROBOT.motor_timeout_s - 0.01)
     assert not bench.decision.is_at_rest
     bench.run(0.03)
     assert bench.decision.is_at_rest
