@@ -240,3 +240,17 @@ def test_problems_say_where_what_and_what_is_allowed() -> None:
     with pytest.raises(ConfigError) as caught:
         GuardBoardEvaluator(safety)
     assert caught.value.problems == tuple(board_problems(safety, "safety file"))
+
+
+def test_every_guard_in_the_way_is_counted(probe: Callable[..., GuardBoardEvaluator]) -> None:
+    evaluator, inputs = probe([(2.0, 1.0, -1)]), inputs_at(START_S)
+    inputs.emergency_stop = True
+    evaluator.evaluate(inputs)
+    assert evaluator.blocking == 2
+
+
+def test_a_blank_board_does_not_end_a_trip(probe: Callable[..., GuardBoardEvaluator]) -> None:
+    evaluator = probe([(2.0, 1.0, -1), (0.5, 1.0, -1)])
+    assert last(evaluator)[6] is True
+    evaluator.blank()
+    assert last(evaluator)[1:7:5] == (GuardValue.OK, True)

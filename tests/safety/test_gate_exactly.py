@@ -288,3 +288,12 @@ def test_a_pose_that_cannot_be_used_is_told(gate: Gate, monkeypatch: pytest.Monk
     with pytest.raises(FloatingPointError) as caught:
         gate.hold(Level.NONE, 1.0)
     assert str(caught.value) == f"a pose of the gate itself is not usable: {gate.newest.command.position_rad}"
+
+
+@pytest.mark.parametrize("level", [Level.HOLD, Level.SETTLE])
+def test_what_is_changed_of_the_gates_own_poses_is_not_counted(gate: Gate, level: Level) -> None:
+    gate.stop(level, measured(), 1.0)
+    gate.measure(measured(DEFAULT + 1.0))
+    made = gate.stop(level, measured(), 1.0 + PERIOD_S)
+    assert (made.command.position_rad > DEFAULT + 0.01).all()
+    assert gate.counts == GateCounts()

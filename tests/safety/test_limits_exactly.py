@@ -222,11 +222,11 @@ def test_a_vector_of_what_is_no_number_is_refused(name: str, bad: np.ndarray) ->
 @pytest.mark.parametrize(("torque_fraction", "speed_fraction"), [(2.0, 1.0), (1.0, 2.0), (0.5, 1.0), (1.0, 0.5)])
 def test_the_very_first_fractions_are_in_force(torque_fraction: float, speed_fraction: float) -> None:
     made, plain = CommandLimiter(ROBOT, SAFETY.gate), Plain(SAFETY.gate, DEFAULT)
-    made.measure(make_state(position_rad=DEFAULT - 0.4))
+    made.measure(make_state(position_rad=DEFAULT - 0.8))
     made.start_from(DEFAULT)
     wish = make_command(DEFAULT + 0.5)
     made.accept(wish)
-    expected = plain.limited(wish, DEFAULT - 0.4, ZEROS, torque_fraction, speed_fraction)
+    expected = plain.limited(wish, DEFAULT - 0.8, ZEROS, torque_fraction, speed_fraction)
     np.testing.assert_allclose(table(made.limited(torque_fraction, speed_fraction)), expected, atol=1e-12)
 
 
@@ -242,21 +242,24 @@ def test_half_a_newton_metre_too_much_is_too_much() -> None:
 
 def test_a_joint_just_at_the_limit_is_left_to_the_last_bit_while_another_is_over_it() -> None:
     random = np.random.default_rng(3)
-    full = SAFETY.gate.torque_fraction * TORQUE[1]
-    for _ in range(50):
+    full = SAFETY.gate.torque_fraction * TORQUE[0]
+    at = DEFAULT.copy()
+    at[0] = 0.0
+    looked_at = 0
+    for _ in range(200):
         made = CommandLimiter(ROBOT, SAFETY.gate)
-        made.measure(make_state(position_rad=DEFAULT))
-        made.start_from(DEFAULT)
-        wish = DEFAULT.copy()
-        wish[1] += random.uniform(0.01, 0.03)
-        torque = KP[1] * (wish[1] - DEFAULT[1])
-        feed_forward = ZEROS.copy()
-        feed_forward[7] = TORQUE[7]
+        made.measure(make_state(position_rad=at))
+        made.start_from(at)
+        wish, feed_forward = at.copy(), ZEROS.copy()
+        wish[0], feed_forward[7] = random.uniform(0.01, 0.03), TORQUE[7]
+        torque = KP[0] * wish[0]
         made.accept(replace(make_command(wish), torque_nm=feed_forward))
         command = made.limited(torque / full)
         if full * (torque / full) == torque:
-            assert command.position_rad[1] == wish[1]
+            looked_at += 1
+            assert command.position_rad[0] == wish[0]
             assert command.torque_nm[7] < TORQUE[7]
+    assert looked_at > 100
 
 
 def test_gains_at_the_ceiling_are_taken_and_beyond_it_not() -> None:
@@ -287,3 +290,23 @@ def test_only_the_middle_is_left_of_a_range_narrower_than_its_margins() -> None:
     made.start_from(DEFAULT)
     made.accept(make_command(HIGH))
     np.testing.assert_allclose(made.limited().position_rad, 0.5 * (LOW + HIGH), atol=1e-12)
+
+
+def test_without_fractions_all_of_torque_and_speed_is_allowed() -> None:
+    made, plain = CommandLimiter(ROBOT, SAFETY.gate), Plain(SAFETY.gate, DEFAULT)
+    made.measure(make_state(position_rad=DEFAULT - 0.8))
+    made.start_from(DEFAULT)
+    wish = make_command(DEFAULT + 0.5)
+    made.accept(wish)
+    np.testing.assert_allclose(table(made.limited()), plain.limited(wish, DEFAULT - 0.8, ZEROS, 1.0, 1.0), atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [COUNT - 1, COUNT + 1])
+def test_five_vectors_of_one_wrong_length_are_refused(count: int) -> None:
+    vectors = [np.zeros(count) for _ in JointCommand.__slots__]
+    assert not CommandLimiter(ROBOT, SAFETY.gate).accept(JointCommand(*vectors))
+
+
+def test_a_list_is_no_vector() -> None:
+    for name in JointCommand.__slots__:
+        assert not CommandLimiter(ROBOT, SAFETY.gate).accept(replace(make_command(), **{name: [0.0] * COUNT}))
