@@ -147,3 +147,21 @@ def test_a_closed_file_is_closed_once(path: Path, monkeypatch: pytest.MonkeyPatc
 def test_folders_are_made_for_their_owner_alone(path: Path) -> None:
     memory(path)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_file_that_others_may_read_is_no_system_error(path: Path) -> None:
+    memory(path).close()
+    path.chmod(0o604)
+    with pytest.raises(OSError, match="not ours alone") as caught:
+        StateFile(path)
+    assert caught.value.args == (0, f"not ours alone (user {os.geteuid()}, mode 0604)")
+
+
+def test_a_file_with_the_first_descriptor_is_closed_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = StateFile(path)
+    os.close(file._file)
+    closed: list[int] = []
+    monkeypatch.setattr(os, "close", closed.append)
+    file._file = 0
+    file.close()
+    assert closed == [0]

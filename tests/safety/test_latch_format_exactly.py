@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 from supervisor.core.levels import ArmingState
-from supervisor.safety.latch_format import CAPACITY, PLACE_BYTES, decode, encode, found_in
+from supervisor.safety.latch_format import (
+    _HEAD,
+    _MAGIC,
+    CAPACITY,
+    PLACE_BYTES,
+    decode,
+    encode,
+    found_in,
+    framed,
+    newest,
+)
 from supervisor.safety.restart import Found, Kept
 from supervisor.safety.severity import REPEAT_WINDOW_S
 from tests.safety.test_latch_format import KEPT, Times, files
@@ -65,3 +76,27 @@ def test_a_boot_without_a_name_is_not_the_same_boot() -> None:
     assert kept.trips == {"tilt": [430.0]}
     named = encode(Kept(ArmingState.DISARMED, None, {"tilt": (90.0,)}), "pup", Times(100.0).clocks("XXXX"))
     assert decode(named, "pup", Times(500.0, 1e9 + 60.0).clocks("XXXX"))[0].trips == {"tilt": [90.0]}
+
+
+def test_a_place_is_its_head_its_content_and_zeros() -> None:
+    key = (258).to_bytes(8, "little")
+    digest = hashlib.blake2b(b"content", digest_size=16, key=key).digest()
+    raw = framed(b"content", 258)
+    assert len(raw) == PLACE_BYTES
+    assert raw[: _HEAD.size] == _HEAD.pack(_MAGIC, 258, 7, digest)
+    assert raw[_HEAD.size :].rstrip(b"\0") == b"content"
+
+
+def test_a_digest_is_of_its_number_too() -> None:
+    one, three = framed(b"content", 1), framed(b"content", 3)
+    assert one[-PLACE_BYTES:] != three[-PLACE_BYTES:]
+    assert _HEAD.unpack_from(one)[3] != _HEAD.unpack_from(three)[3]
+
+
+def test_two_problems_are_told_apart_and_the_same_one_once() -> None:
+    torn = bytearray(framed(b"content", 1))
+    torn[_HEAD.size] ^= 1
+    strange = b"x" * PLACE_BYTES
+    words = "not a state file of this version; torn, or changed by somebody else"
+    assert newest(strange + bytes(torn)) == (0, b"", words)
+    assert newest(strange + strange) == (0, b"", "not a state file of this version")
