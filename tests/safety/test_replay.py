@@ -86,3 +86,8 @@ def test_a_limit_of_each_cycle_is_its_own() -> None:
         np.array([0.5, 0.5, 0.5]), np.zeros(3, np.uint8), np.array([1.0, 0.4, 1.0]), np.zeros(3), Persistence(1, 1)
     )
     assert found.values.tolist() == [OK, VIOLATED, OK]
+
+
+def test_a_replay_answers_in_the_types_of_the_record() -> None:
+    found = replay([0.0, 2.0, NAN], [OK, OK, STALE])
+    assert (found.values.dtype, found.tripped.dtype) == (np.uint8, np.bool_)
