@@ -24,6 +24,7 @@ from supervisor.runtime.app import run_mission
 from supervisor.runtime.locate import find_robot
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.progress import SilentProgress
+from supervisor.runtime.replay import replay_run, replay_text
 
 ROBOT: Final = "pup"
 POLICY: Final = "pup_walk"
@@ -223,6 +224,9 @@ def record_problems(folder: Path, record: CycleRecord, cycles: int) -> list[str]
         problems.append(f"the record ends in {record.leftover_bytes} bytes of a torn row")
     if numbers.tolist() != list(range(len(record))) or len(record) != cycles:
         problems.append(f"the record has {len(record)} cycles of {cycles}")
+    found = replay_run(folder)
+    if found.difference is not None or found.reason:
+        problems.append(f"the record is decided otherwise when replayed: {replay_text(folder, found)}")
     return problems
 
 

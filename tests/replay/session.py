@@ -98,8 +98,11 @@ class Session:
         )  # fmt: skip
         return replace(made, **self.output)
 
-    def ask(self, request: Request, cycles: int) -> Snapshot:
+    def request(self, request: Request) -> None:
         self._request, self._requests = request, self._requests + 1
+
+    def ask(self, request: Request, cycles: int) -> Snapshot:
+        self.request(request)
         return self.steps(cycles)
 
     def ready(self) -> Snapshot:

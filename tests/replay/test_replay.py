@@ -27,7 +27,7 @@ from supervisor.runtime.options import RunOptions
 from supervisor.runtime.progress import SilentProgress
 from supervisor.runtime.replay import Replayed, replay_run, replay_text
 from supervisor.safety.restart import Found, Kept
-from tests.replay.session import ROOT, Mischief, Session
+from tests.replay.session import CYCLES_PER_TICK, ROOT, Mischief, Session
 
 STAGES = ("preflight", "stand", "zero_action")
 
@@ -121,6 +121,25 @@ def test_whatever_comes_is_decided_the_same_again(tmp_path: Path, seed: int) -> 
     assert len(tripped) > 8
     assert len(meanings(record, "level", "Level")) > 3
     assert meanings(record, "arming", "ArmingState") == {state.value for state in ArmingState}
+
+
+@pytest.mark.parametrize(("name", "value"), [("emergency_stop", None), ("hashes_match", None), ("hashes_match", 1)])
+def test_what_is_no_clear_yes_or_no_is_recorded_as_the_guards_see_it(tmp_path: Path, name: str, value: Any) -> None:
+    session = Session(tmp_path)
+    session.steps(20)
+    setattr(session.inputs, name, value)
+    session.steps(50)
+    assert same(session.close()).column(name)[-1] == (name == "emergency_stop")
+
+
+def test_a_press_that_comes_with_a_request_sees_the_inventory_before_it(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.ready()
+    session.steps(-session.cycle % CYCLES_PER_TICK or CYCLES_PER_TICK)
+    session.request(Request.INVENTORY)
+    assert session.step(OperatorAction.ARM).arming is ArmingState.CHECKING
+    session.steps(50)
+    assert same(session.close()).column("inventory_requested").sum() == 2
 
 
 class Memory:
