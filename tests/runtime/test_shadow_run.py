@@ -19,6 +19,7 @@ from supervisor.runtime import shadow_run
 from supervisor.runtime.app import run_mission
 from supervisor.runtime.options import RunOptions, RunResult
 from supervisor.runtime.progress import SilentProgress
+from supervisor.runtime.replay import Replayed, replay_run
 from supervisor.runtime.shadow_port import ShadowPort, shadow_safety
 from tests.acceptance.running import part_of_deployment
 
@@ -78,6 +79,7 @@ def test_the_shadow_of_a_sound_run_would_have_done_the_same_and_says_nothing(wat
     found = would_have(result)
     assert (found["stops"], found["nuisance_stops_per_hour"]) == (0, 0.0)
     assert found["running_s"] > 1.5
+    assert replay_run(result.folder) == Replayed(len(record(result)), len(record(result)), None, "")
     assert found["cycles_by_drive"]["command"] > 750
     assert {stage["name"] for stage in result.summary["stages"]} == set(STAGES)
     assert "Nothing was commanded" in (result.folder / "report.txt").read_text()
