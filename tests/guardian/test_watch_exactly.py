@@ -37,3 +37,14 @@ def test_a_burst_of_just_what_is_allowed_is_not_early() -> None:
         watch.hear(beat(sequence, stamp_s=99.5), 100.0)
         faults.append(watch.fault)
     assert faults == [Fault.NONE] * 4 + [Fault.EARLY]
+
+
+def test_time_that_was_not_used_is_a_reserve_of_one_beat() -> None:
+    loop = Loop()
+    loop.beat(*DISARMED)
+    loop.silent(0.1)
+    faults = []
+    for sequence in range(2, 6):
+        loop.watch.hear(beat(sequence), loop.now_s)
+        faults.append(loop.watch.fault)
+    assert faults == [Fault.NONE] * 3 + [Fault.EARLY]
