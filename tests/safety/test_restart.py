@@ -381,3 +381,18 @@ def test_after_a_restart_one_press_neither_moves_nor_energises(presses: tuple[Op
 def test_a_broken_row_is_still_refused_first() -> None:
     with pytest.raises(ValueError, match="unit"):
         Bench(with_rows(tilt={"unit": "deg"}), memory=Paper())
+
+
+def test_what_was_found_and_asked_of_the_memory_is_told_for_the_record() -> None:
+    assert (Bench().core.found, Bench().core.latch_missing) == (None, "")
+    paper = Paper(found(ArmingState.DISARMED), is_kept=False)
+    bench = Bench(memory=paper)
+    assert bench.core.found is paper.found
+    bench.run(0.1)
+    assert bench.core.latch_missing == ""  # Nobody has asked yet.
+    bench.step(request=Request.DRILL)
+    bench.run(0.1)
+    assert bench.core.latch_missing == "nobody has written it yet"
+    paper.is_kept = True
+    bench.run(0.1)
+    assert bench.core.latch_missing == ""
