@@ -28,9 +28,9 @@ from supervisor.runtime.mission import MissionCore
 from supervisor.runtime.operator import AutoOperator
 from supervisor.runtime.options import Voice
 from supervisor.runtime.preparation import Prepared, prepare
-from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready, share_lines
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
-from supervisor.runtime.realtime.scheduling import freeze_garbage
+from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
 from supervisor.runtime.shadow_mission import Bystander, Pardon, as_shadow
 from supervisor.runtime.shared.desk import SharedOperator
 from supervisor.runtime.shared.links import MissionLink
@@ -50,6 +50,9 @@ NICENESS: Final = -10
 
 LEAF_DEADLINE_TICKS: Final = 2.5
 """One leaf may take so long before it counts as hung: shorter than a proposal may be old."""
+
+SHADOW_LEAF_DEADLINE_S: Final = 1.0
+"""The same in a run that commands nothing: it gives way to who drives the robot, which must not end its mission."""
 
 _FIRST_SNAPSHOT_S: Final = 0.002
 
@@ -120,7 +123,7 @@ class MissionLoop:
             self._operator,
             pilot=self._memory.wish,
             timer_s=time.monotonic,
-            leaf_deadline_s=LEAF_DEADLINE_TICKS * self._setup.tick_s,
+            leaf_deadline_s=SHADOW_LEAF_DEADLINE_S if self._is_shadow else LEAF_DEADLINE_TICKS * self._setup.tick_s,
         )
         self._root = create_root(self._context, self._prepared.mission, self._prepared.robot.safety)
         self._core = MissionCore(self._root, self._context, self._link)
@@ -203,10 +206,13 @@ class MissionLoop:
             return False
         if self._pardon.look(snapshot, now_s):
             return True
-        was_interrupted = self._context.result is MissionResult.INTERRUPTED and snapshot.stop is None
-        if was_interrupted:
+        result = self._context.result
+        # One that was refused later than the first finds the robot in the midst of something: it may not stay so.
+        is_again = result is MissionResult.INTERRUPTED or (result is MissionResult.REFUSED and self._has_moved)
+        if is_again and snapshot.stop is None:
             self._begin_again()
-        return was_interrupted
+            return True
+        return False
 
     def _tell(self, now_s: float) -> None:
         """What the tree has against itself or a stage, for the record."""
@@ -267,7 +273,7 @@ def run_mission_process(setup: MissionSetup) -> None:
         signal.signal(signal.SIGTERM, loop.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         freeze_garbage()
-        say_ready(share_lines(shared.voice, NICENESS))
+        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
         try:
             loop.run()
         finally:

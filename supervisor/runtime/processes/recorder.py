@@ -20,7 +20,8 @@ from supervisor.evidence.events import EventKind, EventLog
 from supervisor.evidence.record_files import ChangeFile, RowFile
 from supervisor.evidence.run_folder import CYCLES, EVENTS, changes_path
 from supervisor.runtime.journal import Journal
-from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, receive, say, say_ready, share_lines
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, receive, say, say_ready
+from supervisor.runtime.realtime.scheduling import take_share
 from supervisor.runtime.shared.latch import LatchKeeper
 from supervisor.runtime.shared.links import SnapshotReader
 from supervisor.runtime.shared.memory import CHANGE_PLACES, Health, RunMemory, opened
@@ -163,7 +164,7 @@ def run_recorder(setup: RecorderSetup) -> None:
         recorder = Recorder(shared, memory)
         signal.signal(signal.SIGTERM, recorder.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say_ready(share_lines(shared.voice, NICENESS))
+        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
         recorder.run()
     if not recorder.is_ended:
         remove_folder(shared.memory)  # Nobody else is left to do it.

@@ -22,7 +22,6 @@ from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.runtime.options import Voice
-from supervisor.runtime.realtime.scheduling import take_share
 from supervisor.runtime.shared.memory import HealthSlot
 
 POLL_S: Final = 0.02
@@ -215,18 +214,6 @@ def say(content: Mapping[str, Any]) -> None:
     with suppress(OSError, ValueError):
         sys.stdout.write(json.dumps(content) + "\n")
         sys.stdout.flush()
-
-
-def share_lines(voice: Voice, niceness: int) -> list[str]:
-    """Get more of a busy processor than others; but not beside a program that drives the robot, which needs it.
-
-    Returns:
-        What was not given, and what to do about it.
-    """
-    if voice is Voice.NOTHING:
-        return []
-    effect = take_share(niceness)
-    return [] if effect.is_met else [str(effect)]
 
 
 def say_ready(lines: Sequence[str] = ()) -> None:
