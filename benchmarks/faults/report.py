@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ until a level of HOLD or above was in force (by the record), until the last of t
 (by the bytes), until the last said that it is off (by its own answer). Silence: the longest time in which a motor that
 was on was told nothing. A robot that no guard of the control loop stopped has `guardian process` where the guardian
 did it, and `none` where nobody had to."""
+
+NOTHING_FOUND: Final = "nothing was found"
+"""What the terminal says of the guardian at the end of a run in which it had nothing to do."""
 
 PROCESSES: Final = "## In real time: processes that die, hang or stall"
 
@@ -133,7 +137,8 @@ def _tried_row(tried: Tried) -> str:
     if found is None:
         return f"| {tried.name} |" + " |" * 8
     told = f"{_ms(found.told_ms)} {found.first}".strip()
-    guard = found.guard or ("guardian process" if "guardian:" in tried.remark else "")
+    has_stopped = re.search(rf"guardian: (?!{NOTHING_FOUND})", tried.remark)
+    guard = found.guard or ("guardian process" if has_stopped else "")
     name = f"**{tried.name}**" if found.problems else tried.name
     times = (_ms(found.stopped_ms), told, _ms(found.off_ms), _ms(found.gap_ms))
     if not guard and not math.isnan(found.stopped_ms):

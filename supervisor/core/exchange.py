@@ -17,6 +17,7 @@ from supervisor.core.quick import quickly_made
 from supervisor.core.state import BusStatistics, RobotState
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Knobs:
     """What a stage turns down. The gate multiplies its limits by the fractions.
@@ -77,6 +78,7 @@ class Request(Enum):
     """Motors off."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class MissionOutput:
     """What the mission hands over after a tick.

@@ -19,7 +19,7 @@ from supervisor.core.joints import Vector
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.evidence.changes import Change, ChangeKind
 from supervisor.evidence.row import PRESSES
-from supervisor.runtime.shared.messages import OutputCodec, decode_stop
+from supervisor.runtime.shared.messages import decode_stop
 from supervisor.safety.restart import Found, Kept
 
 
@@ -28,6 +28,18 @@ class ChangeSink(Protocol):
 
     def change(self, change: Change) -> None:
         """Keep one. Never raises."""
+        ...
+
+
+class OutputEncoder(Protocol):
+    """Puts the mission's outputs into bytes."""
+
+    def encode(self, output: MissionOutput) -> bytes:
+        """An output as bytes.
+
+        Raises:
+            ValueError, TypeError, AttributeError, struct.error: It cannot be put into bytes.
+        """
         ...
 
 
@@ -49,16 +61,16 @@ class ChangeWatch:
 
     Args:
         sink: Where changes are kept.
-        codec: For the mission's outputs.
-        guards: Ids of the guards that the codec knows.
+        encoder: For the mission's outputs.
+        guards: Ids of the guards that the encoder knows.
         start: What the core was made with.
     """
 
-    __slots__ = ("_codec", "_guards", "_inventory", "_latch_missing", "_output", "_proposal", "_sink")
+    __slots__ = ("_encoder", "_guards", "_inventory", "_latch_missing", "_output", "_proposal", "_sink")
 
-    def __init__(self, sink: ChangeSink, codec: OutputCodec, guards: Sequence[str], start: Start) -> None:
+    def __init__(self, sink: ChangeSink, encoder: OutputEncoder, guards: Sequence[str], start: Start) -> None:
         self._sink = sink
-        self._codec = codec
+        self._encoder = encoder
         self._guards = frozenset(guards)
         self._output: MissionOutput | None = None
         self._proposal: Proposal | None = None
@@ -107,7 +119,7 @@ class ChangeWatch:
             self._lose(decision, f"guard limits of the mission that no declared guard can take: {dict(limits)}")
             return
         try:
-            content = self._codec.encode(output)
+            content = self._encoder.encode(output)
         except (ValueError, TypeError, AttributeError, struct.error) as error:
             self._lose(decision, f"the mission's output: {error}")
             return

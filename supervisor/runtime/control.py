@@ -19,7 +19,7 @@ from supervisor.core.state import RobotState
 from supervisor.evidence.changes import Change
 from supervisor.evidence.packing import Decided, Given
 from supervisor.evidence.timing import DurationHistogram
-from supervisor.runtime.changes import ChangeWatch, Start
+from supervisor.runtime.changes import ChangeWatch, OutputEncoder, Start
 from supervisor.runtime.shared.messages import OutputCodec
 from supervisor.safety.buses import BusMonitor
 from supervisor.safety.core import SafetyCore
@@ -76,6 +76,7 @@ class ControlCore:
         recorder: Where every cycle is kept.
         timer_s: The machine's clock, for the cycle's duration only.
         latch: Keeps the latch between runs; None keeps nothing.
+        encoder: Puts the mission's outputs into bytes for the record, where they did not come as bytes.
 
     Attributes:
         notes: What a person should know of what the run before has left.
@@ -94,6 +95,7 @@ class ControlCore:
         recorder: Recorder,
         timer_s: Callable[[], float] = time.perf_counter,
         latch: LatchMemory | None = None,
+        encoder: OutputEncoder | None = None,
     ) -> None:
         self._port = port
         self._link = link
@@ -105,7 +107,7 @@ class ControlCore:
         guards = [row.id for row in safety.guards]
         self._changes = ChangeWatch(
             recorder,
-            OutputCodec(len(robot.order), guards),
+            encoder or OutputCodec(len(robot.order), guards),
             guards,
             Start(port.damping_maximum_nm_s_per_rad, self._safety.found),
         )

@@ -28,7 +28,7 @@ from supervisor.runtime.options import Voice
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
-from supervisor.runtime.realtime.scheduling import Effect, take_all
+from supervisor.runtime.realtime.scheduling import Effect, give_up_priority, take_all
 from supervisor.runtime.shadow_port import ShadowPort
 from supervisor.runtime.shared.latch import SharedLatch
 from supervisor.runtime.shared.links import ControlLink, RingRecorder
@@ -216,7 +216,13 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
                 port = ShadowPort(robot_io, robot, may_poll=not listens)
             link = ControlLink(memory)
             core = ControlCore(
-                robot, shared.safety, port, link, RingRecorder(memory), latch=_shared_latch(shared, memory)
+                robot,
+                shared.safety,
+                port,
+                link,
+                RingRecorder(memory),
+                latch=_shared_latch(shared, memory),
+                encoder=link,
             )
             stop = open_emergency_stop(robot, robot_io)
             watchdog = _watchdog(setup, robot_io)
@@ -234,6 +240,7 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
                 core.cut(time.monotonic())
                 raise
             finally:
+                give_up_priority()
                 stop.close()
                 leave_part(loop.part(effects))
         finally:

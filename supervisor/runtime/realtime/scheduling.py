@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -72,6 +73,12 @@ def take_priority(priority: int) -> Effect:
         advice = "allow it: `ulimit -r 99`, rtprio in limits.conf, or CAP_SYS_NICE"
         return Effect(asked, error.strerror or str(error), is_met=False, advice=advice)
     return Effect(asked, asked, is_met=True)
+
+
+def give_up_priority() -> None:
+    """Run as every other program again: nobody has to wait while this one tidies up, which may take its time."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def limit_turn(seconds: float) -> Effect:

@@ -35,7 +35,7 @@ _NAN: Final = float("nan")
 
 
 class ControlLink:
-    """The control loop's end: a `ControlEnd`.
+    """The control loop's end: a `ControlEnd`. Also an `OutputEncoder` that remembers the newest output's bytes.
 
     Args:
         memory: The run's shared memory.
@@ -48,6 +48,7 @@ class ControlLink:
         "_memory",
         "_output",
         "_output_number",
+        "_output_raw",
         "_own_presses",
         "_words",
     )
@@ -56,6 +57,7 @@ class ControlLink:
         self._memory = memory
         self._own_presses: list[OperatorAction] = []
         self._output: MissionOutput | None = None
+        self._output_raw = b""
         self._output_number = 0
         self._words: tuple[object, ...] = ()
         self._inventories = self._drills = 0
@@ -86,7 +88,11 @@ class ControlLink:
                 self._output_number = found[0]
                 decoded = self._memory.codec.decode(found[1])
                 if decoded is not None:
-                    self._output = decoded
+                    self._output, self._output_raw = decoded, found[1]
+
+    def encode(self, output: MissionOutput) -> bytes:
+        """An output as bytes; the newest one as it came, for the loop has no time to make the same bytes again."""
+        return self._output_raw if output is self._output else self._memory.codec.encode(output)
 
     def output(self) -> MissionOutput | None:
         """The output that was collected last, None before the first."""

@@ -73,6 +73,11 @@ def test_who_runs_on_in_front_of_everything_is_ended() -> None:
     assert ended.stdout == "ended after 0.05 s without a pause: limited\n"
 
 
+def test_a_priority_can_be_given_up() -> None:
+    code = "import os; scheduling.take_priority(1); scheduling.give_up_priority(); print(os.sched_getscheduler(0))"
+    assert tell(IMPORT + code) == "0"
+
+
 def test_a_turn_that_cannot_be_limited_is_told() -> None:
     told = tell(IMPORT + LIMITED.format("RTTIME") + UNPRIVILEGED + "print(scheduling.limit_turn(0.05))")
     assert told.startswith("ended after 0.05 s without a pause: not allowed to raise")

@@ -96,6 +96,24 @@ def run(tmp_path: Path, name: str) -> Path:
     return result.folder
 
 
+def test_the_newest_output_goes_into_the_record_as_it_came(memory: RunMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = ControlLink(memory)
+    MissionLink(memory, PUP.config).post_output(MissionOutput(3, 1.5, stage="stand"))
+    came = memory.output.read()
+    link.collect()
+    newest = link.output()
+    assert came is not None
+    assert newest == MissionOutput(3, 1.5, stage="stand")
+    monkeypatch.setattr(memory.codec, "encode", lambda output: pytest.fail("it was made again"))
+    assert link.encode(newest) == came[1]
+
+
+def test_another_output_is_put_into_bytes(memory: RunMemory) -> None:
+    link = ControlLink(memory)
+    assert link.output() is None
+    assert link.encode(MissionOutput(4, 2.0)) == memory.codec.encode(MissionOutput(4, 2.0))
+
+
 def test_a_mission_over_shared_memory_is_the_same_mission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = run(tmp_path, "plain")
     link = SharedLink(tmp_path)
