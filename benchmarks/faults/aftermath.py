@@ -26,6 +26,8 @@ IDENTIFIER: Final = 0x1FFFFFFF
 LOST_AT_MOST_S: Final = 0.5
 SILENT_AT_MOST_S: Final = 0.04
 """Twice the guardian's window: who was killed or hangs is replaced by then."""
+ALONE_AT_MOST_S: Final = 0.1
+"""Where nobody is left to command, until the motors' own timeout has let go."""
 ENABLED: Final = 1
 NO_END: Final = "has no end event"
 
@@ -71,12 +73,13 @@ class _Motor:
     enabled_again: int = 0
 
 
-def judge(victim: Victim, left: list[str]) -> Aftermath:
+def judge(victim: Victim, left: list[str], silent_at_most_s: float = SILENT_AT_MOST_S) -> Aftermath:
     """Judge a run that has ended.
 
     Args:
         victim: The run.
         left: Processes that had to be killed.
+        silent_at_most_s: How long a motor that is on may be told nothing.
     """
     cause_s, monotonic_s = victim.cause_s, victim.cause_monotonic_s
     motors = _hear(victim.frames(), cause_s)
@@ -88,7 +91,7 @@ def judge(victim: Victim, left: list[str]) -> Aftermath:
     if any(m.enabled_again for m in motors):
         problems.append(f"{sum(m.enabled_again > 0 for m in motors)} motors were told to switch on again")
     gap_s = max(m.gap_s for m in motors)
-    if gap_s > SILENT_AT_MOST_S:
+    if gap_s > silent_at_most_s:
         problems.append(f"a motor that was on was told nothing for {gap_s * 1e3:.0f} ms")
     stop, first_level_s, record = _account(victim.run_folder, monotonic_s, problems)
     truth = victim.truth

@@ -16,7 +16,7 @@ from typing import Final
 import can
 import yaml
 
-from benchmarks.faults.aftermath import Aftermath, judge
+from benchmarks.faults.aftermath import ALONE_AT_MOST_S, SILENT_AT_MOST_S, Aftermath, judge
 from benchmarks.faults.victim import Victim
 from drivers.can.datagram import DatagramBus
 from drivers.sim.served_folder import bus_folder
@@ -26,6 +26,9 @@ from supervisor.runtime.processes.plant import PlantSetup
 from supervisor.runtime.processes.setup import Child
 
 PROCESSES: Final = ("mission", "control", "recorder", "guardian")
+
+BOTH: Final = "control and guardian killed"
+"""Nobody but the motors is left to stop the robot."""
 
 STOPPED_S: Final = 4.0
 """A process that was stopped goes on after this long: what it does then matters too."""
@@ -97,7 +100,7 @@ FAULTS: Final[dict[str, Callable[[Victim], None]]] = {
     **{f"{name} stopped for {STOPPED_S:g} s": _stall((name,), STOPPED_S) for name in PROCESSES},
     **{f"{name} stalled for {ms} ms": _stall((name,), ms / 1000) for name in PROCESSES for ms in (50, 500)},
     **{f"{name} busy in C for 1 s": _send((name,), signal.SIGUSR1) for name in PROCESSES},
-    "control and guardian killed": _kill_both,
+    BOTH: _kill_both,
     "plant killed and started again": _restart_plant,
     "launcher killed": _send(("launcher",), signal.SIGKILL),
     "terminal closed": Victim.close_terminal,
@@ -166,7 +169,7 @@ def try_fault(name: str, robot: str, during: str) -> Tried:
                 victim.mark()
                 FAULTS[name](victim)
                 left = victim.wait_end(END_S)
-                aftermath = judge(victim, left)
+                aftermath = judge(victim, left, ALONE_AT_MOST_S if name == BOTH else SILENT_AT_MOST_S)
                 return Tried(name, aftermath, victim.told, os.getloadavg()[0])
         except (TimeoutError, StopIteration) as error:
             return Tried(name, None, f"{type(error).__name__}: {error}"[-1500:], os.getloadavg()[0])

@@ -125,8 +125,9 @@ def processes_report(tries: Sequence[Tried], during: str, remark: str) -> str:
         ["What must not be, and what never got so far:", "", *(f"- {name}: {problem}" for name, problem in bad)]
         if bad
         else [
-            "No motor was on and told nothing for more than 40 ms, no record was torn or ended more than 0.5 s before",
-            "the fault, and nothing moved again without two operator actions.",
+            "No motor was on and told nothing for more than 40 ms (100 ms where control and guardian are both killed,",
+            "and the motors' own timeout is what is left), no record was torn or ended more than 0.5 s before the",
+            "fault, and nothing moved again without two operator actions.",
         ]
     )
     return "\n".join(lines) + "\n"

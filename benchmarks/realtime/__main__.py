@@ -45,7 +45,10 @@ def described(result: Result) -> str:
         "",
     ]
     if result.gaps and asked.witnesses:
-        lines += ["| missed because | times | periods | longest delay, ms |", "| --- | --- | --- | --- |"]
+        lines += [
+            "| missed, or late by half a period, because | times | periods | longest delay, ms |",
+            "| --- | --- | --- | --- |",
+        ]
         lines += [
             f"| {reason} | {times} | {periods} | {delay_s * 1e3:.1f} |"
             for reason, (times, periods, delay_s) in by_reason(result.gaps).items()

@@ -17,7 +17,7 @@ ENOUGH: float = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """One or more periods in a row in which no cycle began.
+    """One or more periods in a row in which no cycle began, or one too late by half a period.
 
     Attributes:
         at_s: When the last cycle before had begun, monotonic.
