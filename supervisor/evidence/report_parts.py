@@ -17,6 +17,7 @@ from supervisor.evidence.would_have import would_have
 
 GUARDS_SHOWN = 8
 TRIPS_SHOWN = 20
+FAILURE = "failure: "
 EVENTS_SHOWN = 12
 
 _STYLE = {"passed": "green", "completed": "green", "failed": "bold red", "interrupted": "yellow", "skipped": "dim"}
@@ -74,9 +75,10 @@ def _reasons(summary: Mapping[str, Any], events: Sequence[Event]) -> Iterator[st
         notes = (clean(event.text) for event in events if event.kind is EventKind.NOTE)
         yield from (note for note in notes if note.startswith("stage "))
     if summary["outcome"] in ("refused", "error"):
-        for event in events[-EVENTS_SHOWN:]:
-            if event.kind in (EventKind.NOTE, EventKind.ARMING, EventKind.REQUEST_RESULT):
-                yield clean(event.text)
+        kinds = (EventKind.NOTE, EventKind.ARMING, EventKind.REQUEST_RESULT)
+        told = dict.fromkeys(clean(event.text) for event in events[-EVENTS_SHOWN:] if event.kind in kinds)
+        # A failure that was told when it happened is not told again.
+        yield from (text for text in told if not text.startswith(FAILURE) or text.removeprefix(FAILURE) not in told)
 
 
 def stages(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -221,7 +223,9 @@ def timing(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield heading(f"Timing at {number(found['control_hz'])} Hz, {found['overruns']} cycles longer than their period")
     table = _table("", ">median us", ">p99 us", ">p99.9 us", ">largest us")
     for key, words in (("cycle_us", "control cycle"), ("policy_us", "policy step"), ("tree_us", "tree tick")):
-        table.add_row(words, *(number(found[key][part]) for part in ("p50", "p99", "p999", "max")))
+        # Nothing takes no time at all: a process that was lost has left no durations.
+        is_known = bool(found[key]["max"])
+        table.add_row(words, *(number(found[key][part]) if is_known else "-" for part in ("p50", "p99", "p999", "max")))
     yield table
 
 

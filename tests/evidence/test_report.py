@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from supervisor.core.errors import RecordError
 from supervisor.core.levels import GuardValue
@@ -17,7 +18,7 @@ from supervisor.evidence.margins import closest_approaches
 from supervisor.evidence.record import CycleRecorder
 from supervisor.evidence.record_reader import read_record
 from supervisor.evidence.report import load_run, report_text
-from supervisor.evidence.report_parts import clean, number, outcome
+from supervisor.evidence.report_parts import clean, number, outcome, timing
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder
 from tests.evidence.samples import keep, make_cycle
@@ -67,6 +68,31 @@ def test_what_a_stage_failed_of_beside_its_criteria_is_told() -> None:
     ]  # fmt: skip
     said = [str(line).strip() for line in outcome(summary, events)]
     assert said[2:] == ["stage stand failed: HoldPose: took 0.065 s > 0.050 s"]
+
+
+def test_a_failure_that_was_told_when_it_happened_is_told_once() -> None:
+    summary = {
+        "outcome": "error", "exit_code": 70, "robot": "pup", "policy": "p", "mission": "m", "mode": "sim", "seed": 0,
+        "stop": None, "stages": [],
+    }  # fmt: skip
+    texts = ("control was lost", "guardian: DAMP", "guardian: DAMP", "failure: control was lost", "failure: no room")
+    events = [Event(number, 1.0, EventKind.NOTE, text, {}) for number, text in enumerate(texts)]
+    said = [str(line).strip() for line in outcome(summary, events)]
+    assert said[2:] == ["control was lost", "guardian: DAMP", "failure: no room"]
+
+
+def test_durations_that_nobody_left_are_not_zero() -> None:
+    nothing = {"p50": 0.0, "p99": 0.0, "p999": 0.0, "max": 0.0}
+    found = {"cycle_us": nothing, "policy_us": {**nothing, "max": 7.0}, "tree_us": nothing}
+    console = Console(width=100)
+    with console.capture() as told:
+        console.print(*timing({"timing": {"control_hz": 500.0, "overruns": 0, **found}}))
+    rows = [line.split() for line in told.get().splitlines()[-3:]]
+    assert rows == [
+        ["control", "cycle", "-", "-", "-", "-"],
+        ["policy", "step", "0", "0", "0", "7"],
+        ["tree", "tick", "-", "-", "-", "-"],
+    ]
 
 
 def test_the_guard_that_came_closest_stands_first_with_its_time(run: RunFolder) -> None:

@@ -54,7 +54,8 @@ OVERTIME_S: Final = 120.0
 """Beyond the mission's own limit: long enough for every level to run its course."""
 
 _CONSEQUENCES: Final[Mapping[str, str]] = {
-    "control": "the guardian stops the motors, and their own timeout does; find out why before you start again",
+    "control": "the guardian stops the motors, and their own timeout does; find out why before you start again: the "
+    "next run begins stopped, and waits until you reset it",
     "mission": "the robot comes to rest by itself; start the run again",
     "recorder": "the robot comes to rest by itself, because nothing it does would be on record",
     "guardian": "the robot comes to rest by itself, because nobody would stop it if control died",
@@ -107,7 +108,7 @@ class Launcher:
         self._lost: dict[str, int] = {}
         self._sabotage = Sabotage(mission.faults or NO_FAULTS, self._children, time.monotonic())
         self._asked_to_end = 0
-        self._shown_prompt = self._absence = ""
+        self._shown_prompt = self._absence = self._guardian_said = ""
 
     def _open_inputs(self, steered: SteeredMission | None) -> OperatorInputs:
         return open_operator_inputs(
@@ -171,9 +172,11 @@ class Launcher:
         """What a process wants a person to see."""
         if "message" in message:
             self._progress.message(float(message["time_s"]), str(message["message"]))
-        elif "guardian" in message:
-            self._note(f"guardian: {message['guardian']}")
-            self._progress.message(time.monotonic(), f"guardian: {message['guardian']}")
+        elif "guardian" in message and message["guardian"] != self._guardian_said:
+            # It says at its end what it has found; where that was told at once, it was told.
+            self._guardian_said = str(message["guardian"])
+            self._note(f"guardian: {self._guardian_said}")
+            self._progress.message(time.monotonic(), f"guardian: {self._guardian_said}")
 
     def _watch(self, ended: Ended) -> None:
         pacer = Pacer(PERIOD_S)
@@ -257,6 +260,9 @@ class Launcher:
             self._note(text)
             self._progress.message(now_s, text)
             ended.failure = ended.failure or text
+            if name == "control":
+                # The display would go on showing how the robot was.
+                self._progress.close()
 
     def _show(self, snapshot: Snapshot | None, output: MissionOutput | None, now_s: float) -> None:
         prompt = self._desk.prompt

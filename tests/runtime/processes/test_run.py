@@ -101,6 +101,8 @@ def test_the_robot_comes_to_rest_when_nobody_records_it(tmp_path: Path, children
 def test_the_loss_of_control_is_told_with_what_stops_the_motors(tmp_path: Path, children: dict[str, Child]) -> None:
     progress = Culprit("robot is running", lambda: os.kill(children["control"].pid, signal.SIGKILL))
     result = run(tmp_path, progress, "preflight", "stand")
-    assert any("the control process was killed by signal 9" in line for line in progress.lines)
+    (told,) = [line for line in progress.lines if "the control process was killed by signal 9" in line]
+    assert told.endswith("the next run begins stopped, and waits until you reset it")
+    assert sum("guardian: the control process has ended without a farewell" in line for line in progress.lines) == 1
     assert result.summary["exit_code"] == 70
     assert_whole(result)
