@@ -16,6 +16,7 @@ from supervisor.core.joints import Vector
 from supervisor.core.ports import PolicyPort
 from supervisor.core.robot import RobotConfig
 from supervisor.core.state import RobotState
+from supervisor.core.wrapped_policy import WrappedPolicy
 
 SATURATION_WINDOW_S = 1.0
 """`PolicyHealth.saturated_fraction` looks back this long."""
@@ -31,7 +32,7 @@ class _Running:
     health: PolicyHealth
 
 
-class SlowedPolicy:
+class SlowedPolicy(WrappedPolicy):
     """A `PolicyPort` around another one whose steps really take longer while `policy_slow` is in force.
 
     For runs in real time, where whoever waits for a step waits; `FaultyPolicy` is for a clock that stands still.
@@ -48,33 +49,19 @@ class SlowedPolicy:
         faults: Callable[[float], Sequence[Fault]],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._policy, self._faults, self._sleep = policy, faults, sleep
+        super().__init__(policy)
+        self._faults, self._sleep = faults, sleep
         self._delay_s = 0.0
-
-    @property
-    def period_s(self) -> float:
-        """One step's period."""
-        return self._policy.period_s
-
-    @property
-    def command_names(self) -> tuple[str, ...]:
-        """What the command vector means."""
-        return self._policy.command_names
-
-    @property
-    def command_range(self) -> tuple[Vector, Vector]:
-        """Recommended smallest and largest command."""
-        return self._policy.command_range
 
     @property
     def health(self) -> PolicyHealth:
         """What the last step said of itself, and how long it took."""
-        health = self._policy.health
+        health = super().health
         return replace(health, elapsed_s=health.elapsed_s + self._delay_s) if self._delay_s else health
 
     def reset(self) -> None:
         """Forget everything but the faults."""
-        self._policy.reset()
+        super().reset()
         self._delay_s = 0.0
 
     def step(self, state: RobotState, command: Vector, action_gain: float, now_s: float) -> JointCommand | None:
@@ -86,7 +73,7 @@ class SlowedPolicy:
         return result
 
 
-class FaultyPolicy:
+class FaultyPolicy(WrappedPolicy):
     """A `PolicyPort` around another one, which misbehaves while policy faults are in force.
 
     - `policy_nan`: the step gives no usable command, and its health says that it was not finite.
@@ -102,7 +89,8 @@ class FaultyPolicy:
     """
 
     def __init__(self, policy: PolicyPort, robot: RobotConfig, faults: Callable[[float], Sequence[Fault]]) -> None:
-        self._policy, self._faults = policy, faults
+        super().__init__(policy)
+        self._faults = faults
         self._default_rad = robot.vector("default_rad")
         self._room_rad = (
             robot.position_minimum_rad - self._default_rad,
@@ -114,28 +102,13 @@ class FaultyPolicy:
         self._saturated_since_s = math.inf
 
     @property
-    def period_s(self) -> float:
-        """One step's period."""
-        return self._policy.period_s
-
-    @property
-    def command_names(self) -> tuple[str, ...]:
-        """What the command vector means."""
-        return self._policy.command_names
-
-    @property
-    def command_range(self) -> tuple[Vector, Vector]:
-        """Recommended smallest and largest command."""
-        return self._policy.command_range
-
-    @property
     def health(self) -> PolicyHealth:
         """What the last step said of itself, with what the faults made of it."""
-        return self._policy.health if self._health is None else self._health
+        return super().health if self._health is None else self._health
 
     def reset(self) -> None:
         """Forget everything but the faults."""
-        self._policy.reset()
+        super().reset()
         self._health = self._last = self._running = None
         self._saturated_since_s = math.inf
 

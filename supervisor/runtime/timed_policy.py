@@ -6,14 +6,14 @@ import math
 import time
 
 from supervisor.core.command import JointCommand
-from supervisor.core.exchange import PolicyHealth
 from supervisor.core.joints import Vector
 from supervisor.core.ports import PolicyPort
 from supervisor.core.state import RobotState
+from supervisor.core.wrapped_policy import WrappedPolicy
 from supervisor.evidence.timing import DurationHistogram
 
 
-class TimedPolicy:
+class TimedPolicy(WrappedPolicy):
     """A `PolicyPort` around another one.
 
     Args:
@@ -27,34 +27,10 @@ class TimedPolicy:
     """
 
     def __init__(self, policy: PolicyPort, deadline_s: float = math.inf) -> None:
-        self._policy = policy
+        super().__init__(policy)
         self._deadline_s = deadline_s
         self.durations = DurationHistogram()
         self.late = 0
-
-    @property
-    def period_s(self) -> float:
-        """One step's period."""
-        return self._policy.period_s
-
-    @property
-    def command_names(self) -> tuple[str, ...]:
-        """What the command vector means."""
-        return self._policy.command_names
-
-    @property
-    def command_range(self) -> tuple[Vector, Vector]:
-        """Recommended smallest and largest command."""
-        return self._policy.command_range
-
-    @property
-    def health(self) -> PolicyHealth:
-        """What the last step said of itself."""
-        return self._policy.health
-
-    def reset(self) -> None:
-        """Forget history."""
-        self._policy.reset()
 
     def step(self, state: RobotState, command: Vector, action_gain: float, now_s: float) -> JointCommand | None:
         """Run one step and time it."""
