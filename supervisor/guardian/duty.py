@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -91,14 +92,10 @@ class Duty:
         self._tokens = Tokens(setup.key)
         self._socket = socket.socket(fileno=setup.socket)
         self._socket.setblocking(False)
-        self._is_open = True
-        self._process = -1
+        self._process: int | None = None
         self._is_gone = False
-        self._is_met = False
-        self._missing: tuple[str, ...] = ()
-        self._echo_s = float("-inf")
+        self._echo_s = -math.inf
         self._turns: Turns | None = None
-        self._stopped_s = float("inf")
         self._reaction_s = 0.0
         self.is_told = False
         self.watch = Watch(
@@ -113,8 +110,6 @@ class Duty:
         """Until it is over."""
         while not self.is_over(self._clock_s()):
             self.step()
-        if self.watch.phase is Phase.RELEASED:
-            self._mark()
 
     def is_over(self, now_s: float) -> bool:
         """Whether there is nothing left to do."""
@@ -132,42 +127,42 @@ class Duty:
     def step(self) -> None:
         """Wait for the next thing to do, and do it."""
         # Not for the socket: to wake somebody up with each beat costs the control loop 20 µs, to leave it lying 2.
-        select.select([self._process] if self._process >= 0 and not self._is_gone else (), (), (), self._wait_s())
+        living = [self._process] if self._process is not None and not self._is_gone else ()
+        select.select(living, (), (), self._wait_s())
         now_s = self._clock_s()
         # Looked at before the messages are taken: what was sent before the end is in the socket then.
         self._look_for_the_end()
         heard = self.watch.sequence
         self._drain(now_s)
-        if self._is_gone or not self._is_open:
+        if self._is_gone:
             self.watch.end()
         self.watch.look(now_s)
         if self.watch.phase is Phase.STOPPING:
             self._stop(now_s)
             return
         self._mark()
-        if self.watch.sequence != heard and now_s - self._echo_s >= ECHO_S and not self._missing:
+        if self.watch.sequence != heard and now_s - self._echo_s >= ECHO_S and None not in self._handles:
             self._echo_s = now_s
             self._echo()
 
     def _wait_s(self) -> float:
-        watch = self.watch
-        if self._turns is not None:
-            if any(handle is not None and handle.is_pending for handle in self._handles) or self._barred(
-                self._clock_s()
-            ):
+        watch, turns = self.watch, self._turns
+        if turns is not None:
+            now_s = self._clock_s()
+            if any(handle is not None and handle.is_pending for handle in self._handles) or self._barred(turns, now_s):
                 return PENDING_S
-            return min(self._turns.wait_s(self._clock_s()), IDLE_S)
+            return min(turns.wait_s(now_s), IDLE_S)
         return watch.wait_s if watch.phase is Phase.GUARDING else min(watch.slice_s, IDLE_S)
 
     # What comes in
 
     def _look_for_the_end(self) -> None:
-        if self._process >= 0 and not self._is_gone:
+        if self._process is not None and not self._is_gone:
             self._is_gone = bool(select.select([self._process], (), (), 0.0)[0])
 
     def _drain(self, now_s: float) -> None:
-        """Take every message that has arrived."""
-        for _ in range(DRAIN if self._is_open else 0):
+        """Take every message that has arrived; behind the last one may be the end."""
+        for _ in range(DRAIN):
             try:
                 raw, descriptors, _, _ = socket.recv_fds(self._socket, LONGEST, MOST_DESCRIPTORS)
             except BlockingIOError:
@@ -176,28 +171,27 @@ class Duty:
                 # The other end is closed with an echo unread; what it has sent before is still to come.
                 continue
             if not raw:
-                self._is_open = False
+                self.watch.end()
                 return
             self._hear(raw, descriptors, now_s)
 
     def _hear(self, raw: bytes, descriptors: list[int], now_s: float) -> None:
         body = self._tokens.body(raw)
-        lines = None if body is None else read_hello(body)
-        if lines is not None and not self._is_met and len(descriptors) == 1 + len(lines):
+        lines = read_hello(body)
+        if lines is not None and self._process is None and len(descriptors) == 1 + len(lines):
             self._meet(lines, descriptors)
             return
         for descriptor in descriptors:
             os.close(descriptor)
-        if not self._is_met:
+        if self._process is None:
             self.watch.stop(Fault.SEQUENCE)
             return
-        self.watch.hear(None if body is None else read_beat(body), now_s)
+        self.watch.hear(read_beat(body), now_s)
 
     def _meet(self, lines: Sequence[str], descriptors: Sequence[int]) -> None:
         """Take over what comes with the hello."""
-        self._is_met = True
         self._process = descriptors[0]
-        given = dict(zip(lines, descriptors[1:], strict=True))
+        given = {bus: descriptors[number] for number, bus in enumerate(lines, 1)}
         missing: list[str] = []
         for place, stop in enumerate(self._setup.stops.buses):
             if stop.kind == "line":
@@ -208,7 +202,6 @@ class Duty:
                     self._handles[place] = Line(descriptor)
         for descriptor in given.values():
             os.close(descriptor)
-        self._missing = tuple(missing)
         if missing:
             self._tell({"guardian": f"silent, so nothing can be armed: not handed over: {', '.join(missing)}"})
 
@@ -231,16 +224,17 @@ class Duty:
 
     def _stop(self, now_s: float) -> None:
         """Stop the motors: the first time, and then whatever is due."""
-        is_first = self._turns is None
-        if self._turns is None:
+        turns = self._turns
+        is_first = turns is None
+        if turns is None:
             # First of all: whoever hangs now, and comes back later, must not have the last word.
             self._kill()
-            self._stopped_s = now_s
-            self._turns = Turns(self._setup.stops.buses, self._setup.damp_s if self.watch.may_damp else 0.0, now_s)
+            damp_s = self._setup.damp_s if self.watch.may_damp else 0.0
+            turns = self._turns = Turns(self._setup.stops.buses, damp_s, now_s)
         for handle in self._handles:
             if handle is not None and handle.is_pending:
                 handle.send(())
-        for place, turn in self._turns.take(self._barred(now_s), now_s):
+        for place, turn in turns.take(self._barred(turns, now_s), now_s):
             handle = self._handles[place]
             if handle is not None:
                 handle.send(turn)
@@ -252,13 +246,13 @@ class Duty:
             self._tell(self.report())
 
     def _kill(self) -> None:
-        if self._process >= 0:
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
 
-    def _barred(self, now_s: float) -> frozenset[int]:
+    def _barred(self, turns: Turns, now_s: float) -> frozenset[int]:
         """Places of the lines whose owner may still be writing."""
-        if self._is_gone or now_s - self._stopped_s >= LINE_WAIT_S:
+        if self._is_gone or now_s - turns.began_s >= LINE_WAIT_S:
             return frozenset()
         return frozenset(
             place
@@ -268,10 +262,10 @@ class Duty:
 
     def report(self) -> dict[str, Any]:
         """What was found and done, for people and for the record."""
-        watch = self.watch
+        watch, turns = self.watch, self._turns
         if watch.fault is Fault.NONE:
             return {"guardian": "nothing was found", "fault": 0, "beats": watch.sequence}
-        action = "DAMP, then CUT" if self._turns is not None and self._turns.cut_s > self._stopped_s else "CUT"
+        action = "DAMP, then CUT" if turns is not None and turns.cut_s > turns.began_s else "CUT"
         return {
             "guardian": f"{WORDS[watch.fault]}: {action}",
             "fault": int(watch.fault),
@@ -287,9 +281,9 @@ class Duty:
         for handle in self._handles:
             if handle is not None:
                 handle.close()
-        if self._process >= 0:
+        if self._process is not None:
             os.close(self._process)
-            self._process = -1
+            self._process = None
 
 
 def opened_handles(setup: GuardianSetup, open_one: Callable[[Any], Handle | None]) -> list[Handle | None]:

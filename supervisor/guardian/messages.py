@@ -107,10 +107,10 @@ class Tokens:
         """The token of a body."""
         return TOKEN.pack(zlib.crc32(body, self.seed))
 
-    def body(self, raw: bytes) -> bytes | None:
-        """What a message says, None where its token does not belong to it."""
+    def body(self, raw: bytes) -> bytes:
+        """What a message says: nothing where its token does not belong to it."""
         body, token = raw[: -TOKEN.size], raw[-TOKEN.size :]
-        return body if token == self.of(body) else None
+        return body if token == self.of(body) else b""
 
 
 def sealed(tokens: Tokens, body: bytes) -> bytes:

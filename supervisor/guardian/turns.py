@@ -41,11 +41,13 @@ class Turns:
         now_s: When it begins.
 
     Attributes:
+        began_s: When it began.
         cut_s: When CUT begins.
     """
 
     def __init__(self, stops: Sequence[BusStop], damp_s: float, now_s: float) -> None:
         self._buses = [_Bus(stop, now_s) for stop in stops]
+        self.began_s = now_s
         self.cut_s = now_s + (damp_s if any(stop.damp for stop in stops) else 0.0)
 
     def take(self, barred: Collection[int], now_s: float) -> Iterable[tuple[int, Turn]]:

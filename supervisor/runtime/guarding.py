@@ -184,8 +184,7 @@ class Heart:
         """Take the echoes that have arrived. Never raises, never waits; called every few cycles."""
         try:
             while raw := self._socket.recv(ECHO_BYTES):
-                body = self._tokens.body(raw)
-                echo = None if body is None else read_echo(body)
+                echo = read_echo(self._tokens.body(raw))
                 if echo is None or echo.sequence > self._sequence:
                     continue
                 self._echo_s = now_s

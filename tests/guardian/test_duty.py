@@ -1,169 +1,24 @@
-"""The guardian's loop, with a clock, a process and buses of the test's own."""
+"""The guardian's loop: what it hears, what it echoes and keeps, and what it stops for."""
 
 from __future__ import annotations
 
-import os
+import math
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from supervisor.core.errors import BusError
 from supervisor.core.levels import Level
-from supervisor.core.stop_frames import BusStop, StopFrames, Turn
-from supervisor.guardian import duty as duty_module
-from supervisor.guardian.duty import ALONE_S, CUT_S, ECHO_S, IDLE_S, LINE_WAIT_S, PENDING_S, Duty, opened_handles
-from supervisor.guardian.latch import Latch, LatchFile, LatchKeeper, Left, read_latch
-from supervisor.guardian.messages import (
-    ECHO_BYTES,
-    KEY_BYTES,
-    Kind,
-    Tokens,
-    beat_body,
-    hello_body,
-    read_echo,
-    sealed,
-)
-from supervisor.guardian.setup import GuardianSetup
+from supervisor.guardian.duty import ECHO_S
+from supervisor.guardian.latch import Latch, Left, read_latch
+from supervisor.guardian.messages import KEY_BYTES, Kind, Tokens, beat_body, hello_body, sealed
 from supervisor.guardian.watch import Fault, Phase
-from tests.guardian.beats import ARMED, CHECKING, DISARMED, LEVELS, PERIOD_S, RUNNING, WINDOW_S, A, beat
+from tests.guardian.beats import CHECKING, DISARMED, PERIOD_S, RUNNING, WINDOW_S, A, beat
+from tests.guardian.duty_bench import DAMP_S, TOKENS, Bench, is_killed
 
-KEY = b"k" * KEY_BYTES
-TOKENS = Tokens(KEY)
-DAMP_S = 0.05
-LEG = BusStop("leg", "datagram", "/leg", False, 0.005, ((b"cut",),), ((b"damp",),))
-ARM = BusStop("arm", "line", "/arm", False, 0.005, ((b"off",),))
-
-
-class Bus:
-    """A handle that writes down what is sent."""
-
-    def __init__(self) -> None:
-        self.turns: list[Turn] = []
-        self.is_pending = False
-        self.is_closed = False
-
-    def send(self, turn: Turn) -> bool:
-        self.turns.append(turn)
-        return True
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-class Bench:
-    """A guardian, and the control process that it hears."""
-
-    def __init__(self, folder: Path, stops: tuple[BusStop, ...] = (LEG,), *, is_latched: bool = False) -> None:
-        self.now_s = 100.0
-        self.number = 0
-        self.told: list[dict[str, Any]] = []
-        self.parent = 1
-        self.control, guardian = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.setblocking(False)
-        self.buses = [None if stop.kind == "line" else Bus() for stop in stops]
-        self.latch = folder / "latch"
-        self.keeper = LatchKeeper([LatchFile(self.latch)])
-        setup = GuardianSetup(
-            guardian.detach(), KEY, WINDOW_S, PERIOD_S, LEVELS, DAMP_S, StopFrames(stops), (str(self.latch),)
-        )
-        self.duty = Duty(
-            setup,
-            self.buses,
-            self.keeper,
-            is_latched=is_latched,
-            tell=lambda content: self.told.append(dict(content)),
-            clock_s=lambda: self.now_s,
-            parent=lambda: self.parent,
-        )
-        # A process that does nothing but live.
-        self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-        self.pidfd = os.pidfd_open(self.process.pid)
-
-    @property
-    def leg(self) -> Bus:
-        bus = self.buses[0]
-        assert bus is not None
-        return bus
-
-    def say(self, raw: bytes, descriptors: list[int] | None = None) -> None:
-        socket.send_fds(self.control, [raw], descriptors or [])
-
-    def hello(self, **lines: int) -> None:
-        self.say(sealed(TOKENS, hello_body(tuple(lines))), [self.pidfd, *lines.values()])
-        self.duty.step()
-
-    def beat(self, *standing: Any, after_s: float = PERIOD_S, **changes: Any) -> None:
-        self.now_s += after_s
-        self.number += 1
-        self.say(sealed(TOKENS, beat_body(beat(self.number, *standing, **changes))))
-        self.duty.step()
-
-    def start(self, *standings: Any, **lines: int) -> None:
-        self.hello(**lines)
-        for standing in standings or (DISARMED, CHECKING, ARMED, RUNNING):
-            self.beat(*standing)
-
-    def wait(self, seconds: float, step_s: float = 0.001) -> None:
-        """Let time pass; nothing is said."""
-        for _ in range(round(seconds / step_s)):
-            self.now_s += step_s
-            self.duty.step()
-
-    def echoes(self) -> list[Any]:
-        found = []
-        while True:
-            try:
-                raw = self.control.recv(ECHO_BYTES)
-            except BlockingIOError:
-                return found
-            body = TOKENS.body(raw)
-            assert body is not None
-            found.append(read_echo(body))
-
-    def left(self) -> Latch:
-        """What is on disk once everything is written."""
-        self.keeper.close()
-        return read_latch(self.latch)
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.pidfd)
-        self.control.close()
-        self.duty.close()
-        self.keeper.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is the test's: the guardian looks, and does not wait."""
-    select = duty_module.select.select
-    monkeypatch.setattr(duty_module.select, "select", lambda read, write, error, wait_s: select(read, write, error, 0))
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Iterator[Bench]:
-    """With a line beside the bus."""
-    made = Bench(tmp_path, (LEG, ARM))
-    yield made
-    made.close()
-
-
-def is_killed(bench: Bench) -> bool:
-    return bench.process.wait(5.0) == -signal.SIGKILL
+pytestmark = pytest.mark.usefixtures("still")
 
 
 # While all is well
@@ -346,175 +201,52 @@ def test_a_fault_while_the_motors_were_off_latches_nothing_for_the_next_run(benc
     assert bench.left().left is Left.CLEAR
 
 
-# Lines
+# What it tells, to the instant and to the letter
 
 
-def test_a_line_is_written_to_once_its_owner_is_gone(two: Bench) -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    two.start(arm=writer)
-    os.close(writer)
-    two.process.kill()
-    two.process.wait()
-    two.duty.step()
-    assert os.read(reader, 64) == b"off"
-    os.close(reader)
+def test_it_echoes_when_it_is_time_and_not_before(tmp_path: Path) -> None:
+    with closing(Bench(tmp_path, now_s=0.0)) as bench:
+        bench.hello()
+        for now_s in (0.0, math.nextafter(ECHO_S, 0.0), ECHO_S):
+            bench.now_s = now_s
+            bench.beat(*DISARMED, after_s=0.0)
+        assert [echo.sequence for echo in bench.echoes()] == [1, 3]
 
 
-def test_a_line_whose_owner_will_not_go_is_written_to_all_the_same(two: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    two.start(arm=writer)
-    os.close(writer)
-    monkeypatch.setattr(signal, "pidfd_send_signal", lambda *args: None)
-    two.beat(*RUNNING, evaluated=0)
-    assert two.leg.turns == [(b"damp",)]
-    assert two.duty._wait_s() == PENDING_S
-    with pytest.raises(BlockingIOError):
-        os.read(reader, 64)
-    two.wait(LINE_WAIT_S + 0.001)
-    assert os.read(reader, 64) == b"off"
-    os.close(reader)
-
-
-def test_lines_of_others_are_let_go(two: Bench) -> None:
-    reader, writer = os.pipe()
-    two.start(arm=writer, leg=writer, other=writer)
-    os.close(writer)
-    two.duty.close()
-    # No descriptor of the writing end is left anywhere.
-    assert os.read(reader, 64) == b""
-    os.close(reader)
-
-
-def test_a_guardian_without_a_line_is_silent_so_that_nothing_can_be_armed(two: Bench) -> None:
-    two.start(DISARMED, DISARMED)
-    for _ in range(20):
-        two.beat(*DISARMED)
-    assert two.echoes() == []
-    assert two.told == [{"guardian": "silent, so nothing can be armed: not handed over: arm"}]
-    two.beat(*DISARMED, evaluated=0)
-    assert two.leg.turns == [(b"cut",)]
-
-
-# How long
-
-
-def test_cut_goes_on_until_it_is_told_to_end_and_a_little_longer(bench: Bench) -> None:
+def test_it_echoes_nothing_but_beats(bench: Bench) -> None:
     bench.start(DISARMED)
-    bench.control.close()
-    bench.duty.step()
-    bench.wait(60.0, 0.01)
-    assert not bench.duty.is_over(bench.now_s)
-    bench.duty.is_told = True
-    assert bench.duty.is_over(bench.now_s)
-    assert len(bench.leg.turns) > 5000
+    assert len(bench.echoes()) == 1
+    bench.wait(10 * ECHO_S)
+    assert bench.echoes() == []
 
 
-def test_told_at_once_it_still_damps_and_cuts(bench: Bench) -> None:
+def test_it_tells_what_it_found_and_how_soon_it_acted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_slowly(turn: object) -> bool:
+        bench.now_s += 0.25
+        return True
+
     bench.start()
-    bench.duty.is_told = True
-    bench.control.close()
-    bench.duty.step()
-    assert not bench.duty.is_over(bench.now_s + DAMP_S + CUT_S - 0.001)
-    assert bench.duty.is_over(bench.now_s + DAMP_S + CUT_S + 0.001)
+    bench.wait(0.004)
+    monkeypatch.setattr(bench.leg, "send", send_slowly)
+    bench.beat(*RUNNING, evaluated=0)
+    (told,) = bench.told
+    assert told == bench.duty.report() == {
+        "guardian": "the control process did not evaluate all guards: DAMP, then CUT",
+        "fault": Fault.UNEVALUATED,
+        "beats": 4,
+        "silence_s": pytest.approx(0.004),
+        "reaction_s": pytest.approx(0.25),
+        "was_live": True,
+    }  # fmt: skip
 
 
-def test_left_alone_it_goes_on_for_a_while(bench: Bench) -> None:
-    bench.start(DISARMED)
-    bench.control.close()
-    bench.duty.step()
-    bench.parent = 2
-    assert not bench.duty.is_over(bench.now_s + ALONE_S - 0.001)
-    assert bench.duty.is_over(bench.now_s + ALONE_S)
-
-
-def test_it_does_not_end_while_motors_may_be_on(bench: Bench) -> None:
-    bench.start()
-    bench.duty.is_told = True
-    bench.parent = 2
-    assert not bench.duty.is_over(bench.now_s)
-    bench.beat(*DISARMED)
-    assert bench.duty.is_over(bench.now_s)
-    bench.duty.is_told = False
-    assert not bench.duty.is_over(bench.now_s)
-
-
-@pytest.mark.parametrize(("is_told", "parent", "is_over"), [(False, 1, False), (True, 1, True), (False, 2, True)])
-def test_before_anybody_has_begun_it_ends_when_told_or_alone(
-    bench: Bench, is_told: bool, parent: int, is_over: bool
-) -> None:
-    bench.duty.is_told, bench.parent = is_told, parent
-    assert bench.duty.is_over(bench.now_s) is is_over
-
-
-def test_a_control_process_that_could_not_start_is_the_end(bench: Bench) -> None:
-    bench.control.close()
-    bench.duty.run()
-    assert bench.duty.watch.phase is Phase.RELEASED
-    assert bench.left() == Latch(Left.CLEAR)
-
-
-def test_run_goes_on_until_it_is_over(bench: Bench) -> None:
-    bench.start(DISARMED)
-    for _ in range(3):
-        bench.number += 1
-        bench.say(sealed(TOKENS, beat_body(beat(bench.number))))
-    bench.number += 1
-    bench.say(sealed(TOKENS, beat_body(beat(bench.number, kind=Kind.FAREWELL))))
-    bench.now_s += 4 * PERIOD_S
-    bench.duty.run()
-    assert bench.duty.watch.sequence == bench.number
-
-
-def test_run_ends_when_it_was_told_to(bench: Bench) -> None:
-    bench.duty.is_told = True
-    bench.duty.run()
-    assert bench.duty.watch.phase is Phase.WAITING
-
-
-# How it waits
-
-
-def test_it_waits_no_longer_than_it_may(bench: Bench) -> None:
-    assert bench.duty._wait_s() == min(IDLE_S, bench.duty.watch.slice_s)
-    bench.start()
-    assert bench.duty._wait_s() == bench.duty.watch.slice_s
-    bench.wait(WINDOW_S + 0.001)
-    assert bench.duty._wait_s() == pytest.approx(LEG.spacing_s, abs=0.0011)
-    bench.leg.is_pending = True
-    assert bench.duty._wait_s() == PENDING_S
-
-
-def test_what_found_no_room_is_tried_again(bench: Bench) -> None:
-    bench.start()
-    bench.wait(WINDOW_S + 0.001)
-    bench.leg.is_pending = True
-    bench.wait(0.001)
-    assert bench.leg.turns == [(b"damp",), ()]
-
-
-def test_nothing_is_left_open(bench: Bench) -> None:
-    bench.start()
-    bench.duty.close()
-    bench.duty.close()
-    assert bench.leg.is_closed
-
-
-def test_a_bus_that_cannot_be_opened_closes_those_that_were() -> None:
-    made: list[Bus] = []
-
-    def open_one(stop: BusStop) -> Bus | None:
-        if stop.kind == "line":
-            return None
-        if len(made) == 2:
-            raise BusError("no")
-        made.append(Bus())
-        return made[-1]
-
-    setup = GuardianSetup(-1, KEY, WINDOW_S, PERIOD_S, LEVELS, DAMP_S, StopFrames((LEG, ARM, LEG)), ())
-    assert opened_handles(setup, open_one) == [made[0], None, made[1]]
-    before = made.pop()
-    with pytest.raises(BusError):
-        opened_handles(setup, open_one)
-    assert (before.is_closed, made[-1].is_closed) == (False, True)
+def test_what_was_found_and_not_yet_acted_upon_is_told_as_that(bench: Bench) -> None:
+    bench.duty.watch.stop(Fault.GONE)
+    assert bench.duty.report() == {
+        "guardian": "the control process has ended without a farewell: CUT",
+        "fault": Fault.GONE,
+        "beats": 0,
+        "silence_s": 0.0,
+        "reaction_s": 0.0,
+        "was_live": False,
+    }

@@ -41,7 +41,6 @@ BEATS = st.builds(
 @given(BEATS)
 def test_a_beat_is_the_same_after_the_way_there_and_back(beat: Beat) -> None:
     body = TOKENS.body(sealed(TOKENS, beat_body(beat)))
-    assert body is not None
     assert read_beat(body) == beat
     assert SEQUENCE.unpack_from(body, SEQUENCE_AT) == (beat.sequence,)
 
@@ -50,19 +49,19 @@ def test_a_beat_is_the_same_after_the_way_there_and_back(beat: Beat) -> None:
 def test_one_changed_bit_anywhere_is_found(beat: Beat, place: int, bit: int) -> None:
     raw = bytearray(sealed(TOKENS, beat_body(beat)))
     raw[place % len(raw)] ^= 1 << bit
-    assert TOKENS.body(bytes(raw)) is None
+    assert TOKENS.body(bytes(raw)) == b""
 
 
 @given(st.binary(max_size=80))
 def test_no_bytes_raise_and_none_are_believed(raw: bytes) -> None:
-    assert TOKENS.body(raw) is None
+    assert TOKENS.body(raw) == b""
     for read in (read_beat, read_hello, read_echo):
         read(raw)
 
 
 def test_a_beat_of_another_run_is_none_of_ours() -> None:
     beat = Beat(Kind.BEAT, 0, 0, True, 1, 7, 0, 1.0)
-    assert TOKENS.body(sealed(Tokens(b"l" * KEY_BYTES), beat_body(beat))) is None
+    assert TOKENS.body(sealed(Tokens(b"l" * KEY_BYTES), beat_body(beat))) == b""
 
 
 @pytest.mark.parametrize(

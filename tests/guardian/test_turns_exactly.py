@@ -34,3 +34,8 @@ def test_the_round_of_cut_begins_with_its_first_turn_although_damping_was_at_ano
 def test_it_waits_until_the_next_is_due(now_s: float, wait_s: float) -> None:
     assert Turns([BOTH], 0.5, 1.0).wait_s(now_s) == wait_s
     assert Turns([], 0.5, 1.0).wait_s(now_s) == math.inf
+
+
+def test_it_says_when_it_began_and_when_it_cuts() -> None:
+    turns = Turns([BOTH], 0.5, 1.0)
+    assert (turns.began_s, turns.cut_s) == (1.0, 1.5)

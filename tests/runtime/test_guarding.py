@@ -43,9 +43,7 @@ class Other:
         self.end = end
 
     def beat(self) -> Beat:
-        body = TOKENS.body(self.end.recv(4096))
-        assert body is not None
-        found = read_beat(body)
+        found = read_beat(TOKENS.body(self.end.recv(4096)))
         assert found is not None
         return found
 
@@ -58,7 +56,7 @@ def ends() -> Iterator[tuple[Heart, Other]]:
     ours, theirs = guardian_socket()
     heart = Heart(ours.detach(), KEY, GUARDS, {})
     raw, descriptors, _, _ = socket.recv_fds(theirs, 4096, 8)
-    assert read_hello(TOKENS.body(raw) or b"") == ()
+    assert read_hello(TOKENS.body(raw)) == ()
     for descriptor in descriptors:
         os.close(descriptor)
     yield heart, Other(theirs)
@@ -74,7 +72,7 @@ def test_the_hello_brings_the_process_and_its_lines() -> None:
     reader, writer = os.pipe()
     heart = Heart(ours.detach(), KEY, GUARDS, {"leg": reader, "arm": writer})
     raw, descriptors, _, _ = socket.recv_fds(theirs, 4096, 8)
-    assert read_hello(TOKENS.body(raw) or b"") == ("leg", "arm")
+    assert read_hello(TOKENS.body(raw)) == ("leg", "arm")
     own, theirs_reader, theirs_writer = descriptors
     # A descriptor of this very process, which has not ended; and both lines are open on both sides.
     signal.pidfd_send_signal(own, 0)
