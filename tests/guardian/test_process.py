@@ -185,3 +185,31 @@ def test_it_loads_nothing_but_pythons_own_and_the_core() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = ("numpy", "can", "serial", "drivers", "pydantic", "yaml", "mujoco")
     assert [name for name in foreign if f"'{name}'" in done.stdout] == []
+
+
+def test_what_it_asks_of_the_system_is_what_it_was_told_to(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, bool]] = []
+
+    def take(priority: int, *, locks_memory: bool) -> list[str]:
+        asked.append((priority, locks_memory))
+        return ["taken"]
+
+    monkeypatch.setattr(process, "take", take)
+    bench.setup = replace(bench.setup, priority=61, locks_memory=True)
+    bench.control.close()
+    bench.main(monkeypatch)
+    assert asked == [(61, True)]
+    assert bench.said()[0]["lines"][-1] == "taken"
+
+
+def test_nobody_who_reads_too_slowly_holds_it_up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.control.close()
+    bench.main(monkeypatch)
+    assert os.get_blocking(bench.writer) is False
+
+
+def test_an_output_that_is_closed_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "output").open("w") as output:
+        pass
+    monkeypatch.setattr(sys, "stdout", output)
+    process.say({"ready": True})

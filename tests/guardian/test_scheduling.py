@@ -4,7 +4,7 @@ import ctypes
 import gc
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,9 +27,18 @@ class Libc:
         return self.result
 
 
+def loader(result: int) -> Callable[..., Libc]:
+    def load(name: None, *, use_errno: bool) -> Libc:
+        # Of this very process; without errno nobody would know why it was refused.
+        assert (name, use_errno) == (None, True)
+        return Libc(result)
+
+    return load
+
+
 def test_what_is_given_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int, int]] = []
-    monkeypatch.setattr(scheduling.ctypes, "CDLL", lambda name, use_errno: Libc(0))
+    monkeypatch.setattr(scheduling.ctypes, "CDLL", loader(0))
     monkeypatch.setattr(
         scheduling.os,
         "sched_setscheduler",
@@ -51,7 +60,7 @@ def test_what_is_refused_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPat
     def refuse(pid: int, policy: int, param: os.sched_param) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(scheduling.ctypes, "CDLL", lambda name, use_errno: Libc(-1))
+    monkeypatch.setattr(scheduling.ctypes, "CDLL", loader(-1))
     monkeypatch.setattr(scheduling.os, "sched_setscheduler", refuse)
     ctypes.set_errno(12)
     assert scheduling.take(61, locks_memory=True) == [
