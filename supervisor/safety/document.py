@@ -233,7 +233,7 @@ def main() -> None:
 
     folder = Path(__file__).resolve().parents[2]
     robot = load_robot(folder / "config/robots/pup")
-    fuzzing = (folder / "docs/fuzzing.md").read_text(encoding="utf-8")
+    fuzzing = (folder / "docs/fuzzing.md").read_bytes().decode()
     sys.stdout.write(document(robot.safety, robot.config.name, fuzzing))
 
 

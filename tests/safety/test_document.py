@@ -12,6 +12,7 @@ from supervisor.core.levels import Level
 from supervisor.safety.document import document, fuzzing_total, guard_table, main, transition_table
 from supervisor.safety.guards import GUARDS
 from supervisor.safety.requirements import GUARD_REQUIREMENTS, REQUIREMENTS, Requirement
+from supervisor.safety.restart import Beginning, Found
 from tests.safety.bench import ROBOT, SAFETY, with_rows
 from tests.safety.guard_cases import CASES
 
@@ -73,3 +74,14 @@ def test_the_transition_table_has_no_way_out_of_terminal() -> None:
     assert "STOPPED at TERMINAL" in rows
     assert not any(state in rows["STOPPED at TERMINAL"] for state in ("ARMED", "RUNNING", "CHECKING"))
     assert all(f"STOPPED at {level.name}" in rows for level in Level if level.latches)
+
+
+def test_the_transition_table_would_show_a_restart_that_keeps_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As it is, every stop begins at CUT, and what the table asks about does not show.
+    def keep(found: Found) -> Beginning:
+        assert found.kept is not None
+        return Beginning(found.kept.arming, found.kept.stop, {})
+
+    monkeypatch.setattr("supervisor.safety.document.begin", keep)
+    rows = [line.strip("| ").split(" | ") for line in transition_table().splitlines()[2:]]
+    assert [row[-1] for row in rows] == [row[0].removesuffix(" (operator's own)") for row in rows]
