@@ -100,7 +100,7 @@ def _findings(verdicts: Sequence[Verdict]) -> list[str]:
     if not bad:
         return [
             "In no field was a motor on and not commanded, the record incomplete, or motion begun with fewer than two",
-            "operator actions.",
+            "operator actions. Every record was replayed: the safety core decided the same again, bit for bit.",
         ]
     return ["What must not be:", "", *(f"- {v.cell.name} in {v.cell.stage}: {'; '.join(v.problems)}" for v in bad)]
 
