@@ -80,9 +80,9 @@ def press(action: OperatorAction, now: Situation) -> Outcome:
     return _reset(now)
 
 
-def arming_refusals(now: Situation) -> tuple[str, ...]:
+def arming_refusals(devices: tuple[str, ...], guards: tuple[str, ...]) -> tuple[str, ...]:
     """Everything that stands against switching the motors on."""
-    return (*now.devices, *now.guards)
+    return (*devices, *guards)
 
 
 def _refuse(now: Situation, *reasons: str) -> Outcome:
@@ -109,7 +109,7 @@ def _arm(now: Situation) -> Outcome:
     if now.arming is not ArmingState.DISARMED:
         hint = "; RESET first" if now.arming is ArmingState.STOPPED else ""
         return _refuse(now, f"ARM needs a disarmed robot; it is {now.arming.value}{hint}")
-    reasons = arming_refusals(now)
+    reasons = arming_refusals(now.devices, now.guards)
     return _refuse(now, *reasons) if reasons else Outcome(ArmingState.CHECKING)
 
 

@@ -7,6 +7,7 @@ goes wrong inside leads to the profile's level for the unknown, never to silence
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -80,7 +81,7 @@ class SafetyCore:
         self._clearance = Clearance(safety, self._evaluator, self._severity, robot.order)
         self._gate = Gate(robot, safety, damping_maximum_nm_s_per_rad)
         self._arming = beginning.arming
-        self._armed_since_s = self._checking_since_s = _NAN
+        self._entered_s = _NAN
         self._has_energised = False
         self._request_number = 0
         self._refusals: tuple[str, ...] = ()
@@ -148,10 +149,10 @@ class SafetyCore:
         self._keeping.note(self._arming, severity, is_at_rest=is_at_rest)  # Before CHECKING looks whether it is kept.
         if severity.stop is not None and not gate.is_finished:
             severity.fall_through(can_follow=_can_follow(inputs), now_s=now_s)
-        actuation = self._actuate(inputs, state, output, now_s)
+        actuation = self._actuate(inputs, state, output, stage, now_s)
         self._has_energised = self._has_energised or gate.is_powered
         self._keeping.note(self._arming, severity, is_at_rest=is_at_rest)
-        return self._decision(board, actuation, is_at_rest)
+        return self._decision(board, actuation, is_at_rest=is_at_rest and gate.mode is Mode.OFF)
 
     def _complete(self, inputs: GuardInputs, output: MissionOutput | None, now_s: float) -> None:
         """Write what the core itself knows into the inputs."""
@@ -172,20 +173,23 @@ class SafetyCore:
             self._severity.take(board, stage, now_s)
         else:
             reading = self._evaluator.reading(ALWAYS_LATCHES)
-            if reading is not None and reading.tripped:
-                self._severity.take(GuardBoard((reading,), reading.level), stage, now_s)
-        if self._severity.stop is not None:
-            self._stopped()
+            if reading is not None:
+                self._severity.take((reading,), stage, now_s)
+        stop = self._severity.stop
+        if stop is not None:
+            self._stopped(stop.guard)
 
-    def _stopped(self) -> None:
+    def _stop(self, level: Level, cause: str, stage: str, now_s: float, *, planned: bool = False) -> None:
+        """Latch a stop that somebody asked for."""
+        self._severity.request(level, cause, stage, now_s, planned=planned)
+        self._stopped(cause)
+
+    def _stopped(self, cause: str) -> None:
         """A stop is latched: whatever was being prepared is over."""
         self._arming = ArmingState.STOPPED
-        self._power_up = None
         if self._drill is not None:
-            stop = self._severity.stop
-            cause = stop.guard if stop is not None else "a stop"
             self._drill_report = DrillReport(False, (f"interrupted by {cause}",), _NAN)
-            self._drill = None
+        self._power_up = self._drill = None
 
     def _press(self, action: OperatorAction, inputs: GuardInputs, stage: str, is_at_rest: bool, now_s: float) -> None:
         """One press of the operator."""
@@ -197,8 +201,7 @@ class SafetyCore:
         if outcome.resets:
             self._severity.clear()
         if outcome.stop is not None:
-            self._severity.request(outcome.stop, OPERATOR, stage, now_s)
-            self._stopped()
+            self._stop(outcome.stop, OPERATOR, stage, now_s)
         self._go(outcome.arming, inputs, now_s)
 
     def _go(self, arming: ArmingState, inputs: GuardInputs, now_s: float) -> None:
@@ -206,26 +209,18 @@ class SafetyCore:
         if arming is self._arming:
             return
         self._arming = arming
+        self._entered_s = now_s
         self._power_up = self._drill = None
-        if arming is ArmingState.ARMED:
-            self._armed_since_s = now_s
-        elif arming is ArmingState.CHECKING:
-            self._checking_since_s = now_s
-        inputs.running_since_s = now_s if arming is ArmingState.RUNNING else float("inf")
+        inputs.running_since_s = now_s if arming is ArmingState.RUNNING else math.inf
 
     def _answer(self, request: Request, stage: str, is_at_rest: bool, now_s: float) -> None:
         """One new request of the mission."""
         self._refusals = ()
         is_off = self._arming is ArmingState.DISARMED or (self._arming is ArmingState.STOPPED and is_at_rest)
-        if request is Request.SETTLE:
-            if self._arming is ArmingState.CHECKING:
-                self._disarm()
-            elif self._arming is not ArmingState.DISARMED:
-                self._severity.request(Level.SETTLE, MISSION, stage, now_s, planned=True)
-                self._stopped()
-        elif request is Request.DISARM:
-            if self._arming is ArmingState.STOPPED:
-                self._severity.request(Level.CUT, MISSION, stage, now_s, planned=True)
+        if request in _ENDS:
+            level, states = _ENDS[request]
+            if self._arming in states:
+                self._stop(level, MISSION, stage, now_s, planned=True)
             else:
                 self._disarm()
         elif request is Request.DRILL:
@@ -251,7 +246,7 @@ class SafetyCore:
             self._drill_report = None  # Nobody may take the proof of an earlier drill for that of this one.
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)
             self._arming = ArmingState.CHECKING
-            self._checking_since_s = now_s
+            self._entered_s = now_s
             return
         self._refusals = (reason,)
         self._drill_report = DrillReport(False, (reason,), _NAN)
@@ -260,10 +255,11 @@ class SafetyCore:
         self._arming = ArmingState.DISARMED
         self._power_up = self._drill = None
 
-    def _actuate(self, inputs: GuardInputs, state: RobotState, output: MissionOutput | None, now_s: float) -> Actuation:
+    def _actuate(
+        self, inputs: GuardInputs, state: RobotState, output: MissionOutput | None, stage: str, now_s: float
+    ) -> Actuation:
         """Advance arming by one cycle and have the gate make this cycle's command."""
-        gate, stop = self._gate, self._severity.stop
-        level = self._level(self._evaluator.board)
+        gate, level = self._gate, self._level()
         if self._clears_faults:
             self._clears_faults = False
             return gate.clear_faults(level)
@@ -271,12 +267,9 @@ class SafetyCore:
             step = self._check(inputs, state, now_s)
             if step in (PowerStep.ENABLE, PowerStep.RELAX):
                 return gate.relax(now_s, enable=step is PowerStep.ENABLE)
-        if self._arming is ArmingState.ARMED and now_s - self._armed_since_s > self._safety.arming.start_timeout_s:
-            self._severity.request(
-                Level.SETTLE, "start_timeout", output.stage if output is not None else "", now_s, planned=True
-            )
-            self._stopped()
-            stop = self._severity.stop
+        if self._arming is ArmingState.ARMED and now_s - self._entered_s > self._safety.arming.start_timeout_s:
+            self._stop(Level.SETTLE, "start_timeout", stage, now_s, planned=True)
+        stop = self._severity.stop
         if stop is not None:
             return gate.stop(stop.level, state, now_s)
         if self._arming is ArmingState.ARMED:
@@ -299,7 +292,7 @@ class SafetyCore:
                 self._disarm()
             return step
         if self._power_up is None:
-            reasons = arming_refusals(self._situation(inputs, True, now_s))
+            reasons = arming_refusals(device_reasons(inputs.inventory, self._drill_report), self._clearance.guards())
             if reasons:
                 self._refusals = reasons
                 self._disarm()
@@ -319,7 +312,7 @@ class SafetyCore:
         """Nothing is energised before it is on the disk that a process which ends from now on ended under power."""
         if self._drill is not None:
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)  # Its time begins when it may.
-        if now_s - self._checking_since_s > KEPT_DEADLINE_S:
+        if now_s - self._entered_s > KEPT_DEADLINE_S:
             self._refusals = (f"the latch is not on the disk after {KEPT_DEADLINE_S:g} s: {missing}",)
             if self._drill is not None:
                 self._drill_report = DrillReport(False, self._refusals, _NAN)
@@ -345,16 +338,17 @@ class SafetyCore:
         on = (state.motor_status == MotorStatus.ENABLED) & (now_s - state.motor_stamp_s <= self._silent_s)
         return not on.any()
 
-    def _level(self, board: GuardBoard) -> Level:
+    def _level(self) -> Level:
         stop = self._severity.stop
         if stop is not None:
             return stop.level
+        board = self._evaluator.board
         if not board.level.latches:
             return board.level
         # Disarmed: what would stop a running robot only blocks arming.
         return max((r.level for r in board if r.tripped and not r.level.latches), default=Level.NONE)
 
-    def _decision(self, board: GuardBoard, actuation: Actuation, is_at_rest: bool) -> Decision:
+    def _decision(self, board: GuardBoard, actuation: Actuation, *, is_at_rest: bool) -> Decision:
         wants_inventory, self._wants_inventory = self._wants_inventory, False
         return Decision(
             board,
@@ -364,20 +358,16 @@ class SafetyCore:
             self._severity.stop,
             actuation,
             self._gate.counts,
-            is_at_rest and self._gate.mode is Mode.OFF,
+            is_at_rest,
             self._drill_report,
             wants_inventory,
         )
 
     def _after_failure(self, now_s: float) -> Decision:
         """The profile's level for the unknown. DISABLE where the motors were off: a failure energises nothing."""
-        level = self._safety.profile.unknown
-        self._severity.request(level, INTERNAL, "", now_s)
-        self._stopped()
-        stop = self._severity.stop
-        level = level if stop is None else stop.level
+        self._stop(self._safety.profile.unknown, INTERNAL, "", now_s)
         # HOLD and SETTLE need the very things that have just failed: damping needs nothing.
-        actuation = self._gate.last_resort(max(level, Level.DAMP), now_s)
+        actuation = self._gate.last_resort(max(self._level(), Level.DAMP), now_s)
         with suppress(Exception):  # The memory may be what has failed; the command goes out all the same.
             self._keeping.note(self._arming, self._severity, is_at_rest=False)
         return self._decision(self._evaluator.blank(), actuation, is_at_rest=False)
@@ -385,6 +375,12 @@ class SafetyCore:
 
 _STIFF = frozenset({Mode.HOLD, Mode.FOLLOW, Mode.SETTLE})
 _ON = frozenset({ArmingState.ARMED, ArmingState.RUNNING, ArmingState.STOPPED})
+_ENDS = {
+    Request.SETTLE: (Level.SETTLE, _ON),
+    Request.DISARM: (Level.CUT, frozenset({ArmingState.STOPPED})),
+}
+"""The planned stop of each end of a mission, and the states that it ends: from the others the robot is disarmed."""
+
 _FULL = Knobs()
 
 

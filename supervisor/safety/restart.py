@@ -113,8 +113,6 @@ def begin(found: Found) -> Beginning:
         STOPPED wherever anything but a robot that was switched off in order is found.
     """
     kept = found.kept
-    if kept is None and not found.problem:
-        return Beginning(ArmingState.DISARMED, None, {}, found.notes)
     trips = {} if kept is None else dict(kept.trips)
     stop = None if kept is None else kept.stop
     if stop is not None and not stop.planned:

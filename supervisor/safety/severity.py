@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from supervisor.core.exchange import Stop
-from supervisor.core.guard import GuardBoard, GuardReading
+from supervisor.core.guard import GuardReading
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import GuardValue, Level
 from supervisor.core.safety import StopProfile
@@ -75,15 +75,15 @@ class Severity:
         stop = self._stop
         return stop is not None and stop.level is Level.HOLD and stop.guard == OPERATOR and not stop.further
 
-    def take(self, board: GuardBoard, stage: str, now_s: float) -> None:
+    def take(self, readings: Iterable[GuardReading], stage: str, now_s: float) -> None:
         """Latch what the guards ask for.
 
         Args:
-            board: This cycle's guards.
+            readings: This cycle's guards, all or some.
             stage: Name of the active stage.
             now_s: Clock.
         """
-        tripped = [r for r in board.readings if r.tripped and r.level.latches and r.id not in self._known]
+        tripped = [r for r in readings if r.tripped and r.level.latches and r.id not in self._known]
         if not tripped:
             return
         tripped.sort(key=_precedence)
