@@ -22,3 +22,11 @@ def test_a_stop_of_the_new_process_measures_nothing_and_begins_now(found: Found,
     assert (stop.joints, stop.further, stop.planned, stop.inherited) == ((), (), False, True)
     assert math.isnan(stop.measured)
     assert math.isnan(stop.limit)
+
+
+def test_notes_are_those_that_were_found_and_begin_with_the_problem_if_there_is_one() -> None:
+    kept = Kept(ArmingState.RUNNING)
+    assert begin(Found(kept, notes=("note",))).notes == ("note",)
+    assert begin(Found(kept, "torn", notes=("note",))).notes == ("torn", "note")
+    first = begin(Found(None, notes=("note",)))
+    assert (first.arming, first.stop, first.trips, first.notes) == (ArmingState.DISARMED, None, {}, ("note",))
