@@ -112,6 +112,18 @@ def test_a_guard_adds_to_a_stop_as_long_as_a_motor_is_still_on() -> None:
     assert told(bench)[-1] == ("tilt",)
 
 
+def test_a_trip_while_the_motors_are_limp_damps_them_and_nothing_fails() -> None:
+    bench = Bench()
+    bench.run(0.6)
+    bench.step(request=Request.DRILL)
+    bench.run(0.1)
+    bench.imu_changes = TILTED
+    bench.until(ArmingState.STOPPED)
+    bench.run(0.02)
+    assert (told(bench)[:3], told(bench)[-1]) == (("tilt", Level.DAMP, "walk"), ())
+    assert (bench.decision.actuation.drive, bench.decision.level) == (Drive.COMMAND, Level.DAMP)
+
+
 def test_a_guard_adds_nothing_to_a_stop_that_has_ended() -> None:
     bench = Bench().running()
     bench.press(OperatorAction.CUT)
