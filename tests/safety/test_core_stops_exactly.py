@@ -191,3 +191,14 @@ def test_what_is_logged_of_a_failure_names_the_level_and_carries_the_cause(
     )  # fmt: skip
     assert record.exc_info is not None
     assert str(record.exc_info[1]) == "broken"
+
+
+def test_a_way_to_rest_without_feedback_is_given_up_whatever_the_guards_say() -> None:
+    rows = tuple(replace(row, level=Level.WARN, clear="automatic") for row in SAFETY.guards)
+    bench = Bench(replace(SAFETY, guards=rows)).running()
+    bench.press(OperatorAction.STOP)
+    bench.run(0.02)
+    assert told(bench)[:2] == ("operator", Level.SETTLE)
+    bench.state_changes = {"motor_stamp_s": np.full(COUNT, bench.now_s)}
+    bench.run(0.1)
+    assert (told(bench)[:2], told(bench)[-1]) == (("operator", PROFILE.settle_falls_to), ())
