@@ -261,7 +261,8 @@ def edit_rows(folder: Path, edit: Callable[[Any], Any]) -> None:
     path = folder / "cycles.bin"
     raw = path.read_bytes()
     first = len(MAGIC) + 4 + struct.unpack_from("<I", raw, len(MAGIC))[0]
-    rows = np.frombuffer(raw[first:], read_record(path).rows.dtype).copy()
+    # A view that can be written: a copy of such an array leaves out the bytes between its columns.
+    rows = np.frombuffer(bytearray(raw[first:]), read_record(path).rows.dtype)
     path.write_bytes(raw[:first] + edit(rows).tobytes())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -179,6 +180,9 @@ def test_every_press_lets_the_time_of_hold_begin_again() -> None:
 def test_what_is_logged_of_a_failure_names_the_level_and_carries_the_cause(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # A library that sets up logging in another test turns off every logger that it does not know.
+    monkeypatch.setattr(logging.getLogger("supervisor.safety.core"), "disabled", False)
+
     def broken(*_: object) -> None:
         raise RuntimeError("broken")
 

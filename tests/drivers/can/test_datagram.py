@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -327,17 +328,20 @@ def test_a_folder_of_somebody_else_is_refused(folder: Path, monkeypatch: pytest.
         DatagramBus(folder)
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "real").mkdir(mode=0o700)
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    for name in ("file", "link", "missing/can0"):
-        with pytest.raises(can.CanInitializationError, match="not the folder of a bus"):
-            DatagramBus(tmp_path / name)
-    with pytest.raises(can.CanInitializationError, match="too long"):
-        DatagramBus(tmp_path / ("x" * 100))
-    with pytest.raises(can.CanInitializationError, match="own frames"):
-        DatagramBus(tmp_path / "real", receive_own_messages=True)
+def test_what_is_no_folder_is_refused() -> None:
+    # A folder of its own: pytest's carry the test's name, and a socket's path is short.
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        (place / "file").write_text("")
+        (place / "real").mkdir(mode=0o700)
+        (place / "link").symlink_to(place / "real")
+        for wrong in ("file", "link", "missing/can0"):
+            with pytest.raises(can.CanInitializationError, match="not the folder of a bus"):
+                DatagramBus(place / wrong)
+        with pytest.raises(can.CanInitializationError, match="too long"):
+            DatagramBus(place / ("x" * 100))
+        with pytest.raises(can.CanInitializationError, match="own frames"):
+            DatagramBus(place / "real", receive_own_messages=True)
 
 
 def test_a_folder_that_was_removed_says_so(join: Join, folder: Path) -> None:

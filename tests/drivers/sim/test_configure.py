@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from drivers.can.damiao.tables import REGISTER_CONTROL_MODE, REGISTER_TIMEOUT
+from drivers.can.damiao.tables import REGISTER_CONTROL_MODE, REGISTER_TIMEOUT, TIMEOUT_COUNT_S
 from drivers.can.robstride.tables import CAN_TIMEOUT, ZERO_STATE
 from drivers.devices import NO_TIMEOUT_PROBLEM, Setting
 from drivers.registry import MOTOR_MAKES
@@ -51,15 +51,18 @@ def twin_of(rig: Rig) -> Any:
     return group.motors
 
 
+TIMEOUT_COUNTS = round(pup().config.motor_timeout_s / TIMEOUT_COUNT_S)
+"""What the robot file asks for; the same unit in both makes."""
+
 # Each leaves a motor with one setting that is wrong, and all others right.
 
 
 def spoil_damiao(twin: Any, motor: int) -> None:
-    twin._flash[motor] |= {REGISTER_TIMEOUT: 2000, REGISTER_CONTROL_MODE: 2}
+    twin._flash[motor] |= {REGISTER_TIMEOUT: TIMEOUT_COUNTS, REGISTER_CONTROL_MODE: 2}
 
 
 def spoil_robstride(twin: Any, motor: int) -> None:
-    twin._flash[motor] |= {CAN_TIMEOUT.index: (2000).to_bytes(4, "little"), ZERO_STATE.index: bytes(4)}
+    twin._flash[motor] |= {CAN_TIMEOUT.index: TIMEOUT_COUNTS.to_bytes(4, "little"), ZERO_STATE.index: bytes(4)}
 
 
 def spoil_moteus(twin: Any, motor: int) -> None:

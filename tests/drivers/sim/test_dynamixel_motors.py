@@ -46,7 +46,7 @@ def test_when_the_host_dies_the_servos_go_limp_with_their_torque_switches_on() -
     rig = started()
     motors = twin(rig)
     assert np.abs(motors.target[4]).max() > 0.5
-    for _ in range(48):
+    for _ in range(38):
         rig.step(None)
     assert np.abs(motors.target[4]).max() > 0.5
     for _ in range(10):

@@ -61,7 +61,7 @@ def test_what_differs_is_shown_asked_for_written_and_read_back(requests: list[by
     assert outcome.is_right
     assert [one.device for one in outcome.written] == list(pup().config.joints)
     assert person.asked == ["Write all of this, to be kept without power?"]
-    assert "fl_thigh  TIMEOUT  0      2000" in person.shown
+    assert "fl_thigh  TIMEOUT  0      1600" in person.shown
     assert "Written and read back: 12." in person.shown
     assert sum(data[2] == STORE for data in requests) == 12
 
