@@ -172,9 +172,7 @@ class SafetyCore:
         if self._gate.is_powered or is_on:
             self._severity.take(board, stage, now_s)
         else:
-            reading = self._evaluator.reading(ALWAYS_LATCHES)
-            if reading is not None:
-                self._severity.take((reading,), stage, now_s)
+            self._severity.take((reading for reading in board if reading.id == ALWAYS_LATCHES), stage, now_s)
         stop = self._severity.stop
         if stop is not None:
             self._stopped(stop.guard)
