@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import termios
-from array import array
 from typing import Final
 
 READ_BYTES: Final = 4096
@@ -15,7 +14,8 @@ READ_BYTES: Final = 4096
 MOST_READS: Final = 16
 """A port that is flooded must not hold up the cycle for ever."""
 
-_waiting: Final = array("i", [0])
+_NOTHING: Final = bytes(4)
+"""A count of 0, as the system writes it."""
 
 
 def read_all(descriptor: int) -> bytes:
@@ -35,8 +35,7 @@ def read_all(descriptor: int) -> bytes:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     parts: list[bytes] = []
     for _ in range(MOST_READS):
-        fcntl.ioctl(descriptor, termios.FIONREAD, _waiting)
-        if _waiting[0] <= 0:
+        if fcntl.ioctl(descriptor, termios.FIONREAD, _NOTHING) == _NOTHING:
             break
         try:
             part = os.read(descriptor, READ_BYTES)

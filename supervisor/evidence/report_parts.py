@@ -18,6 +18,8 @@ from supervisor.evidence.would_have import would_have
 GUARDS_SHOWN = 8
 TRIPS_SHOWN = 20
 FAILURE = "failure: "
+"""What the note of a run's failure begins with."""
+
 EVENTS_SHOWN = 12
 
 _STYLE = {"passed": "green", "completed": "green", "failed": "bold red", "interrupted": "yellow", "skipped": "dim"}
