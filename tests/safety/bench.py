@@ -13,7 +13,7 @@ from supervisor.core.exchange import DeviceReport, Knobs, MissionOutput, PolicyH
 from supervisor.core.guard import GuardRow, Persistence
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.robot_file import load_robot
-from supervisor.core.safety import SafetyConfig
+from supervisor.core.safety import GateConfig, SafetyConfig
 from supervisor.core.state import BaseVelocity, ImuReading, MotorStatus, RobotState
 from supervisor.safety.core import SafetyCore
 from supervisor.safety.decision import Decision
@@ -28,7 +28,10 @@ COUNT = len(ROBOT.order)
 REST, DEFAULT = ROBOT.vector("rest_rad"), ROBOT.vector("default_rad")
 KP, KD = ROBOT.vector("kp_nm_per_rad"), ROBOT.vector("kd_nm_s_per_rad")
 LOW, HIGH = ROBOT.position_minimum_rad, ROBOT.position_maximum_rad
+SPEED, TORQUE = ROBOT.vector("velocity_rad_per_s"), ROBOT.vector("torque_nm")
 ZEROS = np.zeros(COUNT)
+ON = np.full(COUNT, int(MotorStatus.ENABLED))
+TIGHT = GateConfig(0.05, 0.5, 0.6, 0.4, "for the test")
 START_S = 1000.0
 
 
@@ -47,6 +50,11 @@ def make_state(now_s: float = START_S, cycle: int = 0, **changes: object) -> Rob
         make_imu(now_s), BaseVelocity(np.zeros(3), now_s),
     )  # fmt: skip
     return replace(state, **changes)
+
+
+def measured(position: np.ndarray = DEFAULT, status: np.ndarray = ON) -> RobotState:
+    """A robot that stands somewhere, its motors on unless told otherwise."""
+    return make_state(position_rad=np.array(position), motor_status=status)
 
 
 def make_inputs(now_s: float = START_S) -> GuardInputs:

@@ -10,27 +10,23 @@ import pytest
 from supervisor.core.command import Drive, Proposal
 from supervisor.core.exchange import Knobs
 from supervisor.core.levels import Level
-from supervisor.core.state import MotorStatus, RobotState
 from supervisor.safety.gate import ARRIVED_S, OFF_CYCLES, Gate, Mode
-from tests.safety.bench import COUNT, DEFAULT, KD, KP, PERIOD_S, REST, ROBOT, SAFETY, ZEROS, make_command, make_state
+from tests.safety.bench import (
+    COUNT,
+    DEFAULT,
+    KD,
+    KP,
+    PERIOD_S,
+    REST,
+    ROBOT,
+    SAFETY,
+    ZEROS,
+    make_command,
+    measured,
+)
 
 PROFILE = SAFETY.profile
-ON = np.full(COUNT, int(MotorStatus.ENABLED))
 KNOBS = Knobs(1.0)
-
-
-def measured(position: np.ndarray = DEFAULT, status: np.ndarray = ON) -> RobotState:
-    return make_state(position_rad=np.array(position), motor_status=status)
-
-
-@pytest.fixture
-def gate() -> Gate:
-    """Holding the default pose under power at time 0."""
-    made = Gate(ROBOT, SAFETY)
-    made.measure(measured())
-    made.relax(0.0, enable=True)
-    made.hold(Level.NONE, 0.0)
-    return made
 
 
 def propose(position: np.ndarray, stamp_s: float, **changes: object) -> Proposal:

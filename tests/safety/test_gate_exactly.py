@@ -12,7 +12,7 @@ from supervisor.core.exchange import GateCounts, Knobs
 from supervisor.core.joints import Vector
 from supervisor.core.levels import Level
 from supervisor.core.moves import MINIMUM_JERK_PEAK_SPEED, minimum_jerk
-from supervisor.core.state import MotorStatus, RobotState
+from supervisor.core.state import MotorStatus
 from supervisor.safety.gate import ARRIVED_S, LIMIT_FRACTION, OFF_CYCLES, Gate, Mode
 from tests.safety.bench import (
     COUNT,
@@ -24,20 +24,16 @@ from tests.safety.bench import (
     REST,
     ROBOT,
     SAFETY,
+    SPEED,
     ZEROS,
     make_command,
-    make_state,
+    measured,
 )
 
 PROFILE = SAFETY.profile
 DAMPING = np.full(COUNT, PROFILE.damp_kd_nm_s_per_rad)
-ON, OFF = np.full(COUNT, int(MotorStatus.ENABLED)), np.full(COUNT, int(MotorStatus.DISABLED))
-SPEED = ROBOT.vector("velocity_rad_per_s")
+OFF = np.full(COUNT, int(MotorStatus.DISABLED))
 KNOBS = Knobs(1.0)
-
-
-def measured(position: Vector = DEFAULT, status: Vector = ON) -> RobotState:
-    return make_state(position_rad=np.array(position), motor_status=status)
 
 
 def propose(position: Vector, stamp_s: float = 1.0) -> Proposal:
@@ -52,16 +48,6 @@ def check(made: Actuation, drive: Drive, level: Level, position: Vector, kp: Vec
     np.testing.assert_array_equal(command.kp_nm_per_rad, kp)
     np.testing.assert_array_equal(command.kd_nm_s_per_rad, kd)
     np.testing.assert_array_equal(command.torque_nm, ZEROS)
-
-
-@pytest.fixture
-def gate() -> Gate:
-    """Holding the default pose under power at time 0."""
-    made = Gate(ROBOT, SAFETY)
-    made.measure(measured())
-    made.relax(0.0, enable=True)
-    made.hold(Level.NONE, 0.0)
-    return made
 
 
 def test_a_new_gate_polls_damped_and_has_changed_nothing() -> None:

@@ -23,13 +23,13 @@ from tests.safety.bench import (
     PERIOD_S,
     ROBOT,
     SAFETY,
+    SPEED,
+    TIGHT,
+    TORQUE,
     ZEROS,
     make_command,
     make_state,
 )
-
-SPEED, TORQUE = ROBOT.vector("velocity_rad_per_s"), ROBOT.vector("torque_nm")
-TIGHT = GateConfig(0.05, 0.5, 0.6, 0.4, "for the test")
 
 
 def limiter(gate: GateConfig = SAFETY.gate, at: np.ndarray = DEFAULT) -> CommandLimiter:

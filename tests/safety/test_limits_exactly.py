@@ -23,13 +23,13 @@ from tests.safety.bench import (
     REST,
     ROBOT,
     SAFETY,
+    SPEED,
+    TIGHT,
+    TORQUE,
     ZEROS,
     make_command,
     make_state,
 )
-
-SPEED, TORQUE = ROBOT.vector("velocity_rad_per_s"), ROBOT.vector("torque_nm")
-TIGHT = GateConfig(0.05, 0.5, 0.6, 0.4, "for the test")
 
 
 class Plain:
