@@ -145,14 +145,15 @@ def hello_body(lines: tuple[str, ...]) -> bytes:
 
 
 def read_hello(body: bytes) -> tuple[str, ...] | None:
-    """The names of a hello; None where it is none."""
+    """The names of a hello, each once; None where it is none."""
     if not body or body[0] != Kind.HELLO:
         return None
     try:
         text = body[1:].decode()
     except UnicodeDecodeError:
         return None
-    return tuple(text.split("\0")) if text else ()
+    names = tuple(text.split("\0")) if text else ()
+    return names if len(set(names)) == len(names) else None
 
 
 def echo_body(echo: Echo) -> bytes:

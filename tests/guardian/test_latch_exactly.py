@@ -106,3 +106,13 @@ def test_a_record_with_a_right_checksum_is_believed() -> None:
 )
 def test_a_record_that_says_anything_else_is_damaged_although_its_checksum_is_right(raw: bytes) -> None:
     assert parse_latch(raw).left is Left.DAMAGED
+
+
+@pytest.mark.parametrize("space", ["\t", "\x1f"])
+def test_only_spaces_stand_between_the_words(space: str) -> None:
+    record = latch_record(Latch(Left.CLEAR, Fault.NONE, 1.0)).decode()
+    words = record.rstrip().rsplit(" ", 1)[0]
+    assert parse_latch(record.encode()).left is Left.CLEAR
+    other = space.join(words.rsplit(" ", 3))
+    changed = f"{other} {zlib.crc32(other.encode()):08x}".ljust(len(record) - 1) + record[-1]
+    assert parse_latch(changed.encode()).left is Left.DAMAGED

@@ -84,7 +84,9 @@ def test_a_hello_names_the_lines_that_come_with_it(lines: tuple[str, ...]) -> No
     assert read_hello(hello_body(lines)) == lines
 
 
-@pytest.mark.parametrize("body", [b"", bytes([Kind.BEAT]), bytes([Kind.HELLO]) + b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"", bytes([Kind.BEAT]), bytes([Kind.HELLO]) + b"\xff\xfe", hello_body(("leg0", "arm", "leg0"))]
+)
 def test_what_is_no_hello_is_none(body: bytes) -> None:
     assert read_hello(body) is None
 

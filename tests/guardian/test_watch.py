@@ -448,6 +448,19 @@ def test_motors_that_are_not_known_to_be_off_after_a_cut_are_a_fault() -> None:
     assert beats * PERIOD_S == pytest.approx(PROOF_S, abs=2.0 * PERIOD_S)
 
 
+def test_the_time_until_motors_must_be_known_to_be_off_is_all_theirs() -> None:
+    loop = running()
+    loop.beat(A.STOPPED, Level.CUT, is_at_rest=True)
+    cut_s = loop.now_s = 1024.0
+    loop.beat(A.STOPPED, Level.CUT, is_at_rest=True, after_s=0.0)
+    while loop.now_s < cut_s + PROOF_S:
+        loop.beat(A.STOPPED, Level.CUT, after_s=1.0 / 256.0)
+    assert loop.now_s == cut_s + PROOF_S
+    assert loop.watch.fault is Fault.NONE
+    loop.beat(A.STOPPED, Level.CUT, after_s=1.0 / 256.0)
+    assert loop.watch.fault is Fault.NOT_OFF
+
+
 def test_motors_that_become_known_to_be_off_in_time_are_none() -> None:
     loop = running()
     for _ in range(3):
