@@ -117,7 +117,7 @@ class CommandLimiter:
             command: Any object at all.
 
         Returns:
-            False when it is refused: not five finite vectors of the right length, or gains negative or absurd.
+            False when it is refused: not five finite float64 vectors of the right length, or gains negative or absurd.
         """
         try:
             vectors = [
@@ -127,11 +127,12 @@ class CommandLimiter:
                 command.kd_nm_s_per_rad,
                 command.torque_nm,
             ]
-            table = np.array(vectors, dtype=np.float64)
+            # Nothing is converted: that would read texts as numbers, and drop what is imaginary.
+            table = np.array(vectors)
             shape_ok = table.shape == (5, len(self._low)) and all(v.ndim == 1 for v in vectors)
         except (AttributeError, TypeError, ValueError):
             return False
-        if not shape_ok or not np.isfinite(table).all():
+        if not shape_ok or table.dtype != np.float64 or not np.isfinite(table).all():
             return False
         kp, kd = table[2], table[3]
         if (kp < 0.0).any() or (kd < 0.0).any() or (kp > self._kp_ceiling).any() or (kd > self._kd_ceiling).any():

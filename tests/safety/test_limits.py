@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,6 +114,17 @@ def test_one_number_that_is_not_finite_refuses_the_whole_command(name: str, bad:
 @pytest.mark.parametrize("bad", [np.zeros(11), np.zeros(13), np.zeros((1, 12)), np.float64(0.1), None, "x" * 12, {}])
 def test_a_vector_of_the_wrong_shape_or_type_is_refused(name: str, bad: object) -> None:
     assert not limiter().accept(replace(make_command(), **{name: bad}))
+
+
+@pytest.mark.parametrize("kind", [np.complex128, np.float32, np.int64, np.str_, np.object_])
+def test_what_is_no_vector_of_float64_is_refused_and_not_converted(kind: type) -> None:
+    whole = np.ones(COUNT)
+    made = limiter()
+    assert made.accept(JointCommand(whole, whole, whole, whole, whole))
+    other: Any = whole.astype(kind)
+    assert not made.accept(JointCommand(other, other, other, other, other))
+    if kind in (np.complex128, np.str_, np.object_):
+        assert not made.accept(JointCommand(other, whole, whole, whole, whole))
 
 
 @pytest.mark.parametrize("command", [None, 3, "command", object()])
