@@ -45,7 +45,7 @@ class Severity:
         self._profile = profile
         self._names = order.names
         self._stop = stop
-        self._level_since_s = self._attended_s = _NAN if stop is None else stop.time_s
+        self._attended_s = _NAN if stop is None else stop.time_s
         # No more than make TERMINAL: which of them are recent is what matters.
         self._trips = {guard: deque(times, REPEATS_TO_TERMINAL) for guard, times in (trips or {}).items()}
         self._known: set[str] = set()
@@ -54,11 +54,6 @@ class Severity:
     def stop(self) -> Stop | None:
         """The latched stop, None when there is none."""
         return self._stop
-
-    @property
-    def level_since_s(self) -> float:
-        """When the latched level was last raised; NaN without a stop."""
-        return self._level_since_s
 
     @property
     def trips(self) -> Mapping[str, Sequence[float]]:
@@ -127,32 +122,30 @@ class Severity:
         if stop.level is Level.HOLD:
             timed_out = now_s - self._attended_s >= self._profile.hold_timeout_s
             if timed_out or not can_follow:
-                self._raise(self._profile.hold_falls_to, now_s)
+                self._raise(self._profile.hold_falls_to)
         elif stop.level is Level.SETTLE and not can_follow:
-            self._raise(self._profile.settle_falls_to, now_s)
+            self._raise(self._profile.settle_falls_to)
 
     def clear(self) -> None:
         """Forget the stop: an operator has reset it, and it was allowed. Counted trips are kept."""
         self._stop = None
         self._known.clear()
-        self._level_since_s = self._attended_s = _NAN
 
     def _latch(self, new: Stop, now_s: float) -> None:
         old = self._stop
         if old is None or (old.planned and not new.planned):
             level = new.level if old is None else max(old.level, new.level)
             self._stop = replace(new, level=level, first_level=new.level)
-            if old is None or level > old.level:
-                self._level_since_s = self._attended_s = now_s
+            if old is None:
+                self._attended_s = now_s
             return
         if not new.planned and new.guard != old.guard and new.guard not in old.further:
             self._stop = replace(old, further=(*old.further, new.guard))
-        self._raise(new.level, now_s)
+        self._raise(new.level)
 
-    def _raise(self, level: Level, now_s: float) -> None:
+    def _raise(self, level: Level) -> None:
         if self._stop is not None and level > self._stop.level:
             self._stop = replace(self._stop, level=level)
-            self._level_since_s = self._attended_s = now_s
 
     def _repeated(self, guard: str, level: Level, now_s: float) -> Level:
         """The level of a trip, TERMINAL when the same guard has tripped too often."""

@@ -44,7 +44,6 @@ def test_the_level_only_rises(severity: Severity, first: Level, then: Level) -> 
     severity.take(board(reading("tilt", first)), "", 1.0)
     severity.take(board(reading("imu_age", then)), "", 2.0)
     assert severity.stop.level is max(first, then)
-    assert severity.level_since_s == (2.0 if then > first else 1.0)
 
 
 @pytest.mark.parametrize("level", [Level.NONE, Level.WARN, Level.LIMIT])
@@ -138,7 +137,6 @@ def test_a_trip_during_the_planned_end_becomes_the_cause(severity: Severity) -> 
     severity.take(board(reading("policy_age", Level.HOLD)), "", 2.0)
     stop = severity.stop
     assert (stop.guard, stop.planned, stop.level) == ("policy_age", False, Level.SETTLE)
-    assert severity.level_since_s == 1.0
     severity.request(Level.SETTLE, "mission", "", 3.0, planned=True)
     assert (severity.stop.guard, severity.stop.further) == ("policy_age", ())
 

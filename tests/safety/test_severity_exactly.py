@@ -23,10 +23,9 @@ def severity() -> Severity:
     return Severity(PROFILE, ROBOT.order)
 
 
-def test_a_stop_that_was_left_is_in_force_from_its_own_time() -> None:
+def test_a_stop_that_was_left_is_in_force() -> None:
     severity = Severity(PROFILE, ROBOT.order, LEFT)
     assert severity.stop is LEFT
-    assert severity.level_since_s == 7.0
 
 
 def test_a_hold_that_was_left_falls_through_by_its_own_time() -> None:
@@ -36,13 +35,15 @@ def test_a_hold_that_was_left_falls_through_by_its_own_time() -> None:
     assert severity.stop.level is PROFILE.hold_falls_to
 
 
-def test_without_a_stop_no_level_has_begun(severity: Severity) -> None:
+def test_a_hold_after_a_reset_has_all_its_time(severity: Severity) -> None:
     assert severity.stop is None
-    assert math.isnan(severity.level_since_s)
     severity.request(Level.HOLD, "operator", "walk", 3.0)
     severity.clear()
     assert severity.stop is None
-    assert math.isnan(severity.level_since_s)
+    began_s = 3.0 + PROFILE.hold_timeout_s
+    severity.request(Level.HOLD, "operator", "walk", began_s)
+    severity.fall_through(can_follow=True, now_s=began_s + 0.5 * PROFILE.hold_timeout_s)
+    assert severity.stop.level is Level.HOLD
 
 
 def test_trips_that_were_counted_before_count_as_far_as_they_matter() -> None:
@@ -94,11 +95,12 @@ def test_of_guards_that_trip_together_the_severest_is_the_cause(severity: Severi
 
 
 @pytest.mark.parametrize(("level", "falls_to"), [(Level.HOLD, "hold_falls_to"), (Level.SETTLE, "settle_falls_to")])
-def test_a_level_that_is_fallen_to_begins_when_it_is_fallen_to(severity: Severity, level: Level, falls_to: str) -> None:
+def test_what_cannot_be_followed_falls_to_the_level_of_the_profile(
+    severity: Severity, level: Level, falls_to: str
+) -> None:
     severity.request(level, "operator", "", 1.0)
     severity.fall_through(can_follow=False, now_s=2.5)
     assert severity.stop.level is getattr(PROFILE, falls_to)
-    assert severity.level_since_s == 2.5
 
 
 def test_a_guard_that_stays_tripped_is_taken_once(severity: Severity) -> None:
