@@ -16,6 +16,9 @@ from supervisor.safety.guards import GUARDS
 from supervisor.safety.requirements import GUARD_REQUIREMENTS, REQUIREMENTS, Requirement
 from supervisor.safety.restart import Found, Kept, begin
 
+_FOLDER: Final = Path(__file__).resolve().parents[2]
+"""Of the project, whose own robot and figures the document shows."""
+
 _STOP: Final = Stop(Level.CUT, "a guard", float("nan"), float("nan"), "", 0.0, 0.0, "")
 
 _HEAD = """\
@@ -231,9 +234,8 @@ def main() -> None:
     """Print SAFETY.md of the demo robot."""
     from supervisor.core.robot_file import load_robot  # noqa: PLC0415  Reading files needs pydantic; no loop does.
 
-    folder = Path(__file__).resolve().parents[2]
-    robot = load_robot(folder / "config/robots/pup")
-    fuzzing = (folder / "docs/fuzzing.md").read_bytes().decode()
+    robot = load_robot(_FOLDER / "config/robots/pup")
+    fuzzing = (_FOLDER / "docs/fuzzing.md").read_bytes().decode()
     sys.stdout.write(document(robot.safety, robot.config.name, fuzzing))
 
 
