@@ -1,6 +1,7 @@
 """The guardian in figures: what a beat costs, how soon the motors are stopped, and how often for nothing.
 
     python -m benchmarks.guardian [--times 20] [--seconds 60] [--priority 60]
+    python -m benchmarks.guardian --only-trips --seconds 3600
 
 A cause is a signal, or a native call that keeps the interpreter's lock, in a process that beats at 500 Hz; the effect
 is the first frame, as another process hears it on a bus of datagrams. The listener's own waking up is in the figure.
@@ -15,9 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from benchmarks.realtime.missed import ENOUGH
+from benchmarks.realtime.witness import Stall, stood_still_s, witnesses
 from supervisor.core.levels import ArmingState, Level
 from supervisor.guardian.watch import Fault
 from supervisor.runtime.guarding import Heart, guardian_socket
@@ -25,6 +29,9 @@ from tests.guardian.beating import GUARDS, snapshot
 from tests.guardian.rig import KEY, GuardedRig, by_native_call, by_signal, next_line
 
 HOG = "while True: pass"
+
+TOLD_S = 0.02
+"""What it says is read so much later at most: stalls count from so much earlier on."""
 
 
 def beat_cost(count: int = 100_000) -> tuple[float, float]:
@@ -56,28 +63,56 @@ def reactions(times: int, cause: Callable[[GuardedRig], float], *, priority: int
     return sorted(found)
 
 
+class Trip(NamedTuple):
+    """The guardian has stopped a loop that did nothing wrong.
+
+    Attributes:
+        fault: What it took it for.
+        at_s: When that was known, monotonic.
+        silence_s: For how long nothing had been heard.
+    """
+
+    fault: Fault
+    at_s: float
+    silence_s: float
+
+    def is_explained(self, stalls: Sequence[Stall]) -> bool:
+        """Whether the loop was silent because a core stood still: the guardian was right to stop it."""
+        stood_s = stood_still_s(stalls, self.at_s - self.silence_s - TOLD_S, self.at_s)
+        return self.fault is Fault.SILENT and stood_s >= ENOUGH * self.silence_s
+
+
 def false_trips(seconds: float, *, priority: int, hogs: int) -> str:
-    """A healthy loop for a while: whether the guardian took it for something else."""
+    """Healthy loops, one after the other, for a while: how often the guardian took one for something else."""
+    trips: list[Trip] = []
+    stalls: list[Stall] = []
+    beats, longest_s = 0, 0.0
     others = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(hogs)]
+    until_s = time.monotonic() + seconds
     try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            GuardedRig(Path(folder), seconds=seconds, then="farewell", priority=priority) as rig,
-        ):
-            # Its last word after a farewell, or what it has found before.
-            end = next_line(rig.guardian)
-            if end["fault"]:
-                name, after_s = Fault(end["fault"]).name, end["beats"] * 0.002
-                return f"1 ({name} after {after_s:.0f} s, silence {end['silence_s'] * 1e3:.0f} ms)"
-            told = next_line(rig.control)
-            return (
-                f"0 in {told['beats']} beats; longest gap {told['longest_s'] * 1e3:.1f} ms, {told['missed']} periods "
-                f"missed; a beat in place p50 {told['beat_p50_s'] * 1e6:.1f} µs, p99 {told['beat_p99_s'] * 1e6:.1f} µs"
-            )
+        with tempfile.TemporaryDirectory() as folder, witnesses(Path(folder), stalls):
+            while (left_s := until_s - time.monotonic()) > 0.0:
+                with (
+                    tempfile.TemporaryDirectory() as run,
+                    GuardedRig(Path(run), seconds=left_s, then="farewell", priority=priority) as rig,
+                ):
+                    # Its last word after a farewell, or what it has found before.
+                    end = next_line(rig.guardian)
+                    beats += end["beats"]
+                    if end["fault"]:
+                        trips.append(Trip(Fault(end["fault"]), time.monotonic(), end["silence_s"]))
+                    else:
+                        longest_s = next_line(rig.control)["longest_s"]
     finally:
         for other in others:
             other.kill()
             other.wait()
+    unexplained = [trip for trip in trips if not trip.is_explained(stalls)]
+    told = ", ".join(f"{trip.fault.name} after {trip.silence_s * 1e3:.0f} ms" for trip in unexplained)
+    return (
+        f"{len(unexplained)} in {beats} beats{f' ({told})' if told else ''}; {len(trips) - len(unexplained)} because a "
+        f"core stood still; longest gap since the last {longest_s * 1e3:.1f} ms"
+    )
 
 
 def main() -> None:
@@ -86,7 +121,12 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--priority", type=int, default=60)
+    parser.add_argument("--only-trips", action="store_true", help="count false trips at the priority, without hogs")
     told = parser.parse_args()
+    if told.only_trips:
+        trips = false_trips(told.seconds, priority=told.priority, hogs=0)
+        print(f"false trips in {told.seconds:g} s, priority {told.priority}: {trips}")
+        return
     median_us, p99_us = beat_cost()
     print(f"a beat, back to back: p50 {median_us:.2f} µs, p99 {p99_us:.2f} µs")
     for name, cause, hangs in (

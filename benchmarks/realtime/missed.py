@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.realtime.witness import Stall
+from benchmarks.realtime.witness import Stall, stood_still_s
 
 ENOUGH: float = 0.5
 """Of a delay has to lie in the stalls of one core that explain it; the rest is getting going again."""
@@ -55,9 +55,6 @@ def missed_periods(rows: NDArray[Any], period_s: float, stalls: Sequence[Stall])
     found: list[Missed] = []
     for i in np.flatnonzero(np.round(np.diff(time_s) / period_s) > 1.0):
         from_s, until_s = float(time_s[i]), float(time_s[i + 1])
-        by_core: dict[int, float] = {}
-        for stall in stalls:
-            by_core[stall.core] = by_core.get(stall.core, 0.0) + stall.within_s(from_s, until_s)
         gap_s = until_s - from_s
         found.append(
             Missed(
@@ -65,7 +62,7 @@ def missed_periods(rows: NDArray[Any], period_s: float, stalls: Sequence[Stall])
                 round(gap_s / period_s) - 1,
                 gap_s - period_s,
                 float(took_s[i]),
-                float(max(by_core.values(), default=0.0)),
+                stood_still_s(stalls, from_s, until_s),
             )
         )
     return found

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,6 +41,14 @@ class Stall(NamedTuple):
     def within_s(self, from_s: float, until_s: float) -> float:
         """How much of it lies in a time."""
         return max(0.0, min(self.until_s, until_s) - max(self.from_s, from_s))
+
+
+def stood_still_s(stalls: Iterable[Stall], from_s: float, until_s: float) -> float:
+    """For how much of a time a core stood still, the one where it was most."""
+    by_core: dict[int, float] = {}
+    for stall in stalls:
+        by_core[stall.core] = by_core.get(stall.core, 0.0) + stall.within_s(from_s, until_s)
+    return max(by_core.values(), default=0.0)
 
 
 def watch(core: int) -> list[Stall]:
