@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 from supervisor.core.levels import ArmingState, Level
 from supervisor.guardian.messages import Beat, Kind
-from supervisor.guardian.watch import Fault, Watch
+from supervisor.guardian.watch import Fault, Standing, Watch
 
 LEVELS = (Level.CUT, Level.DAMP, Level.WARN)
 """Of three guards."""
@@ -70,3 +71,17 @@ CHECKING = (A.CHECKING,)
 ARMED = (A.ARMED,)
 RUNNING = (A.RUNNING,)
 LIVE = (DISARMED, CHECKING, ARMED, RUNNING)
+
+STANDINGS = [
+    Standing(arming, level, is_at_rest)
+    for arming, level, is_at_rest in product(ArmingState, Level, (False, True))
+    if (arming is ArmingState.STOPPED) == level.latches and (arming is ArmingState.STOPPED or level is Level.NONE)
+]
+"""Every standing in which a sound robot can be."""
+
+
+def running_loop() -> Loop:
+    """A loop that has been armed and runs."""
+    loop = Loop()
+    assert loop.run(*LIVE) is Fault.NONE
+    return loop
