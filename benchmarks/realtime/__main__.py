@@ -46,7 +46,7 @@ def described(result: Result) -> str:
     ]
     if result.gaps and asked.witnesses:
         lines += [
-            "| missed, or late by half a period, because | times | periods | longest delay, ms |",
+            "| missed, because | times | periods | longest delay, ms |",
             "| --- | --- | --- | --- |",
         ]
         lines += [

@@ -17,12 +17,12 @@ ENOUGH: float = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """One or more periods in a row in which no cycle began, or one too late by half a period.
+    """One or more periods in a row in which no cycle began, as the loop itself counts them.
 
     Attributes:
         at_s: When the last cycle before had begun, monotonic.
         periods: How many.
-        delay_s: How much later than due the next cycle began.
+        delay_s: How much later than a period after that the next cycle began.
         cycle_s: How long the cycle before took.
         stalled_s: For how much of the delay a core stood still, the one where it was most.
     """
@@ -41,6 +41,29 @@ class Missed:
         return "a cycle took too long" if self.cycle_s >= ENOUGH * self.delay_s else "not explained"
 
 
+def periods_of(time_s: NDArray[np.float64], period_s: float) -> NDArray[np.int64]:
+    """In which period each cycle began, counted from the first one's.
+
+    The loop keeps one beat however late it was, and no cycle begins before its beat: the beat is where the earliest
+    cycles begin. A cycle that begins in the period of the next one, and the next one in it too, was late and is not
+    missed.
+
+    Args:
+        time_s: (n,) when cycles began.
+        period_s: Of the beat.
+    """
+    since_s = time_s - time_s[0]
+    # Nearly all begin at nearly the same part of a period; those before it by up to a quarter were on time to it.
+    turn = np.exp(2j * np.pi * since_s / period_s)
+    usual = np.angle(np.median(turn.real) + 1j * np.median(turn.imag)) / (2.0 * np.pi)
+    part = (since_s / period_s - usual + 0.5) % 1.0 - 0.5
+    beat = usual + part[part > -0.25].min()
+    begun = np.floor(since_s / period_s - beat + 1e-6).astype(np.int64)
+    count = np.arange(len(begun))
+    periods = np.minimum.accumulate((begun - count)[::-1])[::-1] + count
+    return periods - periods[0]
+
+
 def missed_periods(rows: NDArray[Any], period_s: float, stalls: Sequence[Stall]) -> list[Missed]:
     """Every gap in a record.
 
@@ -53,13 +76,14 @@ def missed_periods(rows: NDArray[Any], period_s: float, stalls: Sequence[Stall])
     # A row holds how long the cycle before it took.
     took_s = np.append(np.asarray(rows["cycle_us"])[1:] * 1e-6, np.nan)
     found: list[Missed] = []
-    for i in np.flatnonzero(np.round(np.diff(time_s) / period_s) > 1.0):
+    passed = np.diff(periods_of(time_s, period_s))
+    for i in np.flatnonzero(passed > 1):
         from_s, until_s = float(time_s[i]), float(time_s[i + 1])
         gap_s = until_s - from_s
         found.append(
             Missed(
                 from_s,
-                round(gap_s / period_s) - 1,
+                int(passed[i]) - 1,
                 gap_s - period_s,
                 float(took_s[i]),
                 stood_still_s(stalls, from_s, until_s),
