@@ -142,6 +142,28 @@ class FaultInjector:
         return changed
 
 
+class FaultTeller:
+    """Says when faults begin and end."""
+
+    def __init__(self) -> None:
+        self._kinds: frozenset[str] = frozenset()
+
+    def look(self, active: Iterable[Fault]) -> list[str]:
+        """What has changed since the last look.
+
+        Args:
+            active: Faults in force.
+
+        Returns:
+            A line for each kind of fault that begins or ends, those that begin first.
+        """
+        before, self._kinds = self._kinds, frozenset(fault.kind for fault in active)
+        return [
+            *(f"fault script: {kind} begins" for kind in sorted(self._kinds - before)),
+            *(f"fault script: {kind} ends" for kind in sorted(before - self._kinds)),
+        ]
+
+
 def kinds_of(faults: Iterable[Fault], group: tuple[type, ...]) -> tuple[str, ...]:
     """The kinds among some faults that belong to a group, each once, sorted."""
     return tuple(sorted({fault.kind for fault in faults if isinstance(fault, group)}))

@@ -66,8 +66,7 @@ class SimulatedWorld:
         seed: Chooses noise, random faults and, with `variation`, the robot.
         faults: What goes wrong, and when.
         variation: How far this robot is from its model.
-        process_faults: Kinds of faults of the supervisor itself that the caller carries out, see
-            `pending_process_faults`.
+        process_faults: Kinds of faults of the supervisor itself that the caller carries out, see `faults_in_force`.
         start_s: Clock at the beginning.
 
     Raises:
@@ -283,22 +282,17 @@ class SimulatedWorld:
         self._imu.set_condition(imu_condition(faults))
         self._plant.set_loads(*plant_loads(faults))
 
-    def policy_faults(self, now_s: float) -> tuple[Fault, ...]:
-        """The policy faults in force."""
+    def faults_in_force(self, now_s: float) -> tuple[Fault, ...]:
+        """All faults in force; those of the supervisor itself are for the caller to carry out."""
         self._refresh(now_s)
-        return tuple(fault for fault in self._injector.active if isinstance(fault, POLICY_FAULTS))
-
-    def pending_process_faults(self, now_s: float) -> tuple[Fault, ...]:
-        """The faults of the supervisor itself that are in force: for the caller to carry out."""
-        self._refresh(now_s)
-        return tuple(fault for fault in self._injector.active if isinstance(fault, PROCESS_FAULTS))
+        return self._injector.active
 
     def wrap_policy(self, policy: PolicyPort) -> PolicyPort:
         """The policy, as the fault script spoils it; the very same one where the script does not."""
         self._is_policy_wrapped = True
         if not self._has_policy_faults:
             return policy
-        return FaultyPolicy(policy, self._robot, self.policy_faults)
+        return FaultyPolicy(policy, self._robot, self.faults_in_force)
 
     # Support and truth
 

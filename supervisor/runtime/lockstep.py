@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from drivers.sim.faults import FaultTeller
 from drivers.sim.world import SimulatedWorld
 from supervisor.core.clock import VirtualClock
 from supervisor.core.exchange import Snapshot
@@ -73,6 +74,7 @@ class LockstepRun:
         self._loops = loops
         self._interrupts = interrupts
         self._inherited = InheritedStop(loops.operator)
+        self._teller = FaultTeller()
         self._stage = ""
         self._is_mission_alive = True
         self._is_mission_stalled = False
@@ -132,9 +134,11 @@ class LockstepRun:
                 loops.progress.update(now_s, output.stage, loops.mission.context.waiting_for, left_s, snapshot)
 
     def _suffer(self, now_s: float) -> None:
-        """Let the faults of the supervisor itself happen."""
+        """Let the faults of the supervisor itself happen, and tell of all."""
         loops = self._loops
-        active = {fault.kind: fault for fault in loops.world.pending_process_faults(now_s)}
+        active = {fault.kind: fault for fault in loops.world.faults_in_force(now_s)}
+        for line in self._teller.look(active.values()):
+            loops.journal.note(now_s, line)
         self._is_mission_stalled = "mission_stalled" in active
         if "mission_killed" in active:
             self._is_mission_alive = False

@@ -27,7 +27,7 @@ SETTLED = make_snapshot(
 
 
 class World:
-    """Keeps what it is told; `faults` are those of the supervisor itself."""
+    """Keeps what it is told; `faults` are those in force."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
@@ -40,7 +40,7 @@ class World:
     def advance_to(self, now_s: float) -> None:
         self.times.append(now_s)
 
-    def pending_process_faults(self, now_s: float) -> list[Any]:
+    def faults_in_force(self, now_s: float) -> list[Any]:
         return self.faults
 
 
@@ -208,6 +208,15 @@ def test_faults_of_the_recorder_and_the_clock_reach_the_control_loop(kind: str) 
     case.run()
     assert case.control.recording_fails
     assert case.control.inputs.clock_step_s == 0.7
+
+
+def test_what_the_script_does_is_told_once() -> None:
+    case = Case()
+    case.world.faults = [SimpleNamespace(kind="push"), SimpleNamespace(kind="frames_dropped")]
+    case.control.script = [RUNNING] * 55 + [RESTING]
+    case.mission.finish_after = 4
+    case.run()
+    assert case.notes == ["fault script: frames_dropped begins", "fault script: push begins"]
 
 
 def test_motors_that_never_say_they_are_off_do_not_keep_the_run_from_ending() -> None:

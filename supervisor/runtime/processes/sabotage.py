@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from drivers.sim.fault_kinds import FaultScript
-from drivers.sim.faults import START, FaultInjector
+from drivers.sim.faults import START, FaultInjector, FaultTeller
 
 STOPPED: Final[Mapping[str, str]] = {
     "mission_stalled": "mission",
@@ -51,17 +51,17 @@ class Victim(Protocol):
 
 
 class Sabotage:
-    """Does to processes what a fault script says, at its time.
+    """Does to processes what a fault script says, at its time, and tells when each of its faults begins and ends.
 
     Args:
-        script: The script; faults of other kinds are for others.
+        script: The script; faults of other kinds are done by others, and only told.
         victims: The processes by name; those that are not there yet, or not any more, suffer nothing.
         now_s: When the run began; monotonic clock.
     """
 
     def __init__(self, script: FaultScript, victims: Mapping[str, Victim], now_s: float) -> None:
-        own = tuple(fault for fault in script.faults if fault.kind in KINDS)
-        self._injector = FaultInjector(FaultScript(1, own))
+        self._injector = FaultInjector(script)
+        self._teller = FaultTeller()
         self._injector.enter_stage(START, now_s)
         self._victims = victims
         self._active: frozenset[str] = frozenset()
@@ -86,10 +86,7 @@ class Sabotage:
                 self._send(KILLED[kind], signal.SIGKILL)
         self._stop({STOPPED[kind] for kind in self._active if kind in STOPPED}, before)
         self._fill(is_full=DISK_FULL in self._active)
-        return [
-            *(f"fault script: {kind} begins" for kind in sorted(self._active - before)),
-            *(f"fault script: {kind} ends" for kind in sorted(before - self._active)),
-        ]
+        return self._teller.look(self._injector.active)
 
     def relent(self) -> None:
         """Let everything that still lives go on: a stopped process cannot be ended in order."""

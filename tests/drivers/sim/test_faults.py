@@ -11,6 +11,7 @@ from drivers.sim.fault_kinds import NO_FAULTS
 from drivers.sim.faults import (
     START,
     FaultInjector,
+    FaultTeller,
     check_faults,
     load_faults,
 )
@@ -161,6 +162,23 @@ def test_update_says_when_something_changed() -> None:
     injector.enter_stage(START, 0.0)
     changes = [injector.update(0.002 * cycle) for cycle in range(10)]
     assert list(itertools.compress(range(10), changes)) == [0, 5]
+
+
+def test_what_begins_and_ends_is_told_once_by_kind() -> None:
+    push, drop, other = (
+        script(fault).faults[0]
+        for fault in (
+            {"kind": "push", "force_n": [1, 0, 0]},
+            {"kind": "frames_dropped", "bus": "can0", "rate": 0.5},
+            {"kind": "frames_dropped", "bus": "can1", "rate": 0.5},
+        )
+    )
+    teller = FaultTeller()
+    assert teller.look([]) == []
+    assert teller.look([push, drop]) == ["fault script: frames_dropped begins", "fault script: push begins"]
+    assert teller.look([push, other]) == []
+    assert teller.look([other]) == ["fault script: push ends"]
+    assert teller.look([push]) == ["fault script: push begins", "fault script: frames_dropped ends"]
 
 
 def test_a_script_needs_its_schema(tmp_path: Path) -> None:

@@ -200,12 +200,12 @@ def test_a_bus_that_the_robot_does_not_have_cannot_be_opened() -> None:
         host.world.open_serial("can0", host.config.buses["imu0"])  # type: ignore[arg-type]
 
 
-def test_process_faults_that_the_caller_carries_out_are_handed_over() -> None:
+def test_faults_that_the_caller_carries_out_are_handed_over() -> None:
     faults = script({"kind": "mission_stalled", "at": {"stage": "stand", "after_s": 0.01}})
     world = SimulatedWorld(pup(), faults=faults, process_faults=["mission_stalled"])
     world.enter_stage("stand", 0.0)
-    assert world.pending_process_faults(0.005) == ()
-    assert [fault.kind for fault in world.pending_process_faults(0.01)] == ["mission_stalled"]
+    assert world.faults_in_force(0.005) == ()
+    assert [fault.kind for fault in world.faults_in_force(0.01)] == ["mission_stalled"]
 
 
 def test_policy_faults_need_a_wrapped_policy() -> None:
@@ -216,7 +216,7 @@ def test_policy_faults_need_a_wrapped_policy() -> None:
     policy: Any = object()
     assert host.world.wrap_policy(policy) is not policy
     host.poll()
-    assert [fault.kind for fault in host.world.policy_faults(host.now_s)] == ["policy_nan"]
+    assert [fault.kind for fault in host.world.faults_in_force(host.now_s)] == ["policy_nan"]
     assert Host().world.wrap_policy(policy) is policy
 
 

@@ -96,10 +96,12 @@ def test_relenting_lets_everything_go_on_once() -> None:
     assert bench.suffered() == {"mission": [STOP, CONT], "recorder": [STOP, CONT]}
 
 
-def test_faults_of_others_and_processes_that_are_not_there_are_let_be() -> None:
+def test_faults_of_others_and_processes_that_are_not_there_are_told_and_let_be() -> None:
     bench = Bench(fault("policy_nan"), fault("push", force_n=[1, 0, 0]), fault("mission_killed"))
     del bench.victims["mission"]
-    assert bench.sabotage.look("stand", 11.0) == ["fault script: mission_killed begins"]
+    assert bench.sabotage.look("stand", 11.0) == [
+        f"fault script: {kind} begins" for kind in ("mission_killed", "policy_nan", "push")
+    ]
     assert bench.suffered() == {}
 
 
