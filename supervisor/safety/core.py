@@ -14,20 +14,21 @@ from contextlib import suppress
 import numpy as np
 
 from supervisor.core.command import Actuation, Drive
-from supervisor.core.exchange import DrillReport, Knobs, MissionOutput, Request
+from supervisor.core.exchange import Knobs, MissionOutput, Request
 from supervisor.core.guard import GuardBoard
 from supervisor.core.joints import Vector
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.core.state import MotorStatus, RobotState
-from supervisor.safety.arming import Situation, arming_refusals, press
+from supervisor.safety.arming import Situation, press
 from supervisor.safety.board import GuardBoardEvaluator, is_blocking
+from supervisor.safety.checking import Checking
 from supervisor.safety.clearance import Clearance, device_reasons
 from supervisor.safety.decision import Decision
 from supervisor.safety.gate import Gate, Mode
 from supervisor.safety.inputs import DISABLED, FAULT, POSITION, GuardInputs
-from supervisor.safety.power import Drill, PowerStep, PowerUp
+from supervisor.safety.power import PowerStep
 from supervisor.safety.restart import Found, Keeping, LatchMemory
 from supervisor.safety.severity import INTERNAL, MISSION, OPERATOR, Severity
 
@@ -38,9 +39,6 @@ ALWAYS_LATCHES = "emergency_stop"
 
 SILENT_TIMEOUTS = 2.0
 """A motor that was not heard for this many of its own command timeouts has switched itself off."""
-
-KEPT_DEADLINE_S = 1.0
-"""A disk that has not written a few kilobytes by then is no place for the latch: arming is refused."""
 
 _NAN = float("nan")
 
@@ -71,7 +69,6 @@ class SafetyCore:
         self._robot = robot
         self._order = robot.order
         self._safety = safety
-        self._torque_limit_nm = robot.vector("torque_nm")
         self._silent_s = SILENT_TIMEOUTS * robot.motor_timeout_s
         self._evaluator = GuardBoardEvaluator(safety)
         self._keeping = Keeping(memory)
@@ -85,9 +82,7 @@ class SafetyCore:
         self._has_energised = False
         self._request_number = 0
         self._refusals: tuple[str, ...] = ()
-        self._power_up: PowerUp | None = None
-        self._drill: Drill | None = None
-        self._drill_report: DrillReport | None = None
+        self._checking = Checking(robot.order, robot.vector("torque_nm"), self._clearance, self._keeping)
         self._clears_faults = False
         self._wants_inventory = False
         self._has_failed = False
@@ -185,9 +180,7 @@ class SafetyCore:
     def _stopped(self, cause: str) -> None:
         """A stop is latched: whatever was being prepared is over."""
         self._arming = ArmingState.STOPPED
-        if self._drill is not None:
-            self._drill_report = DrillReport(False, (f"interrupted by {cause}",), _NAN)
-        self._power_up = self._drill = None
+        self._checking.interrupt(cause)
 
     def _press(self, action: OperatorAction, inputs: GuardInputs, stage: str, is_at_rest: bool, now_s: float) -> None:
         """One press of the operator."""
@@ -208,7 +201,7 @@ class SafetyCore:
             return
         self._arming = arming
         self._entered_s = now_s
-        self._power_up = self._drill = None
+        self._checking.restart(now_s)
         inputs.running_since_s = now_s if arming is ArmingState.RUNNING else math.inf
 
     def _answer(self, request: Request, stage: str, is_at_rest: bool, now_s: float) -> None:
@@ -220,7 +213,8 @@ class SafetyCore:
             if self._arming in states:
                 self._stop(level, MISSION, stage, now_s, planned=True)
             else:
-                self._disarm()
+                self._arming = ArmingState.DISARMED
+                self._checking.restart(now_s)
         elif request is Request.DRILL:
             self._begin_drill(now_s)
         elif not is_off:
@@ -241,17 +235,11 @@ class SafetyCore:
         elif tripped:
             reason = f"DRILL needs the guards OK; tripped: {', '.join(tripped)}"
         else:
-            self._drill_report = None  # Nobody may take the proof of an earlier drill for that of this one.
-            self._drill = Drill(self._order, self._torque_limit_nm, now_s)
+            self._checking.begin_drill(now_s)
             self._arming = ArmingState.CHECKING
-            self._entered_s = now_s
             return
         self._refusals = (reason,)
-        self._drill_report = DrillReport(False, (reason,), _NAN)
-
-    def _disarm(self) -> None:
-        self._arming = ArmingState.DISARMED
-        self._power_up = self._drill = None
+        self._checking.refuse_drill(reason)
 
     def _actuate(
         self, inputs: GuardInputs, state: RobotState, output: MissionOutput | None, stage: str, now_s: float
@@ -262,7 +250,9 @@ class SafetyCore:
             self._clears_faults = False
             return gate.clear_faults(level)
         if self._arming is ArmingState.CHECKING:
-            step = self._check(inputs, state, now_s)
+            step, arming, refusals = self._checking.step(inputs.inventory, state, now_s, is_powered=gate.is_powered)
+            self._refusals = refusals or self._refusals
+            self._go(arming, inputs, now_s)
             if step in (PowerStep.ENABLE, PowerStep.RELAX):
                 return gate.relax(now_s, enable=step is PowerStep.ENABLE)
         if self._arming is ArmingState.ARMED and now_s - self._entered_s > self._safety.arming.start_timeout_s:
@@ -278,45 +268,6 @@ class SafetyCore:
             return gate.follow(proposal, knobs, inputs.running_since_s, level, now_s)
         return gate.off(state, level, now_s)
 
-    def _check(self, inputs: GuardInputs, state: RobotState, now_s: float) -> PowerStep:
-        """CHECKING: the drill, or the way from an accepted ARM to motors that are on."""
-        missing = "" if self._gate.is_powered else self._keeping.ask()
-        if missing:
-            return self._wait(missing, now_s)
-        if self._drill is not None:
-            step = self._drill.step(state, now_s)
-            if step is PowerStep.DONE:
-                self._drill_report = self._drill.report
-                self._disarm()
-            return step
-        if self._power_up is None:
-            reasons = arming_refusals(device_reasons(inputs.inventory, self._drill_report), self._clearance.guards())
-            if reasons:
-                self._refusals = reasons
-                self._disarm()
-            elif self._clearance.is_clear(now_s):
-                self._power_up = PowerUp(self._order, now_s)
-        if self._power_up is None:
-            return PowerStep.OFF
-        step = self._power_up.step(state, now_s)
-        if step is PowerStep.OFF:
-            self._refusals = self._power_up.problems
-            self._disarm()
-        elif step is PowerStep.DONE:
-            self._go(ArmingState.ARMED, inputs, now_s)
-        return step
-
-    def _wait(self, missing: str, now_s: float) -> PowerStep:
-        """Nothing is energised before it is on the disk that a process which ends from now on ended under power."""
-        if self._drill is not None:
-            self._drill = Drill(self._order, self._torque_limit_nm, now_s)  # Its time begins when it may.
-        if now_s - self._entered_s > KEPT_DEADLINE_S:
-            self._refusals = (f"the latch is not on the disk after {KEPT_DEADLINE_S:g} s: {missing}",)
-            if self._drill is not None:
-                self._drill_report = DrillReport(False, self._refusals, _NAN)
-            self._disarm()
-        return PowerStep.OFF
-
     def _situation(self, inputs: GuardInputs, is_at_rest: bool, now_s: float) -> Situation:
         stop = self._severity.stop
         return Situation(
@@ -326,7 +277,7 @@ class SafetyCore:
             is_at_rest,
             self._clearance.guards(),
             self._clearance.causes(now_s),
-            device_reasons(inputs.inventory, self._drill_report),
+            device_reasons(inputs.inventory, self._checking.drill_report),
         )
 
     def _is_at_rest(self, state: RobotState, now_s: float) -> bool:
@@ -357,7 +308,7 @@ class SafetyCore:
             actuation,
             self._gate.counts,
             is_at_rest,
-            self._drill_report,
+            self._checking.drill_report,
             wants_inventory,
         )
 

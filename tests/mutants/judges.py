@@ -12,8 +12,11 @@ from typing import Final
 import pytest
 from mutmut.state import state
 
-ALSO: Final = {"tests/safety/test_restart.py": "tests/safety/test_core.py"}
-"""Tests of two source files: what outlives a process is kept by one and used by the other."""
+ALSO: Final = {
+    f"tests/safety/{test}": "tests/safety/test_core.py"
+    for test in ("test_checking.py", "test_checking_exactly.py", "test_restart.py")
+}
+"""Tests of two source files: of a room's part, by way of the core that uses it."""
 
 
 def judges(test: str, function: str) -> bool:

@@ -22,10 +22,10 @@ survivor fails the run, and so does a listed one that is noticed or no longer ma
 - equivalent: survived, and is on the list.
 - surviving: survived, and is not. None may be left.
 
-A file is judged by its own tests (`supervisor/safety/gate.py` by `tests/safety/test_gate*.py`; `core.py` by
-`test_restart.py` too): what only a whole run notices counts as unnoticed, and would take hours to find out. mutmut
-changes nothing outside of functions and in properties: constants and tables are held by tests of their values, a
-property is a line or two; `requirements.py` is nothing but tables.
+A file is judged by its own tests (`supervisor/safety/gate.py` by `tests/safety/test_gate*.py`; `core.py` by those of
+`checking.py` and `restart.py` too): what only a whole run notices counts as unnoticed, and would take hours to find
+out. mutmut changes nothing outside of functions and in properties: constants and tables are held by tests of their
+values, a property is a line or two; `requirements.py` is nothing but tables.
 """
 
 

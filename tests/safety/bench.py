@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from supervisor.core.command import Drive, JointCommand, Proposal
-from supervisor.core.exchange import DeviceReport, Knobs, MissionOutput, PolicyHealth, Request
+from supervisor.core.exchange import DeviceReport, DrillReport, Knobs, MissionOutput, PolicyHealth, Request
 from supervisor.core.guard import GuardRow, Persistence
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.robot_file import load_robot
@@ -33,6 +34,12 @@ ZEROS = np.zeros(COUNT)
 ON = np.full(COUNT, int(MotorStatus.ENABLED))
 TIGHT = GateConfig(0.05, 0.5, 0.6, 0.4, "for the test")
 START_S = 1000.0
+TILTED = {
+    "gravity_in_base": np.array([0.0, 0.75, -0.66]),
+    "acceleration_base_in_base_m_per_s2": 9.81 * np.array([0.0, -0.75, 0.66]),
+}
+OFF = {Drive.DISABLE, Drive.POLL}
+"""What is sent to motors that are to stay off."""
 
 
 def make_imu(now_s: float, **changes: object) -> ImuReading:
@@ -202,3 +209,12 @@ class Bench:
 
 def drives(decisions: Sequence[Decision]) -> set[Drive]:
     return {decision.actuation.drive for decision in decisions}
+
+
+def failed(bench: Bench) -> tuple[str, ...]:
+    """The problems of a drill that is reported as not passed, and never off."""
+    drill = bench.decision.drill
+    assert isinstance(drill, DrillReport)
+    assert drill.passed is False
+    assert math.isnan(drill.off_after_s)
+    return drill.problems

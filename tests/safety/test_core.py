@@ -9,19 +9,26 @@ import numpy as np
 import pytest
 
 from supervisor.core.command import Drive
-from supervisor.core.exchange import DeviceReport, Request
+from supervisor.core.exchange import Request
 from supervisor.core.guard import Persistence
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
 from supervisor.core.state import MotorStatus
 from supervisor.safety.core import SILENT_TIMEOUTS
-from supervisor.safety.power import ENABLE_DEADLINE_S
-from tests.safety.bench import COUNT, DEFAULT, KP, PERIOD_S, REST, ROBOT, SAFETY, Bench, drives, with_rows
+from tests.safety.bench import (
+    COUNT,
+    DEFAULT,
+    KP,
+    PERIOD_S,
+    REST,
+    ROBOT,
+    SAFETY,
+    TILTED,
+    Bench,
+    drives,
+    with_rows,
+)
 
 PROFILE, ARMING = SAFETY.profile, SAFETY.arming
-TILTED = {
-    "gravity_in_base": np.array([0.0, 0.75, -0.66]),
-    "acceleration_base_in_base_m_per_s2": 9.81 * np.array([0.0, -0.75, 0.66]),
-}
 
 
 def test_a_clean_run_goes_through_all_states_and_ends_at_rest() -> None:
@@ -61,85 +68,11 @@ def test_a_motor_left_on_by_somebody_is_switched_off() -> None:
     assert bench.decision.actuation.drive is Drive.POLL
 
 
-def test_arming_lists_every_reason_at_once() -> None:
-    bench = Bench()
-    bench.inputs.inventory = (
-        DeviceReport("fl_hip", "can0", False, (), {}),
-        DeviceReport("fr_hip", "can1", True, ("TMAX 10 N·m", "old firmware"), {}),
-    )
-    bench.imu_changes = TILTED
-    bench.inputs.recorder_ok = False
-    bench.run(0.2)
-    refusals = bench.press(OperatorAction.ARM).refusals
-    for part in (
-        "fl_hip on can0 does not answer",
-        "TMAX",
-        "old firmware",
-        "no emergency-stop drill",
-        "tilt 0.8",
-        "recorder",
-    ):
-        assert sum(part in refusal for refusal in refusals) == 1, part
-    assert len(refusals) == 6
-    bench.inputs.inventory = ()
-    assert "no inventory of the devices was made" in bench.press(OperatorAction.ARM).refusals
-    assert set(bench.drives) <= {Drive.DISABLE, Drive.POLL}
-
-
-def test_a_warning_does_not_stand_in_the_way_of_arming() -> None:
-    bench = Bench()
-    bench.imu_changes = {"warning": True}
-    bench.armed()
-    assert bench.decision.level is Level.WARN
-
-
-def test_arming_waits_until_the_guards_have_been_clear_for_their_time() -> None:
-    bench = Bench().drilled()
-    bench.imu_changes = TILTED
-    bench.run(0.1)
-    bench.imu_changes = {}
-    bench.step()
-    pressed = bench.cycle
-    assert bench.press(OperatorAction.ARM).arming is ArmingState.CHECKING
-    bench.until(ArmingState.ARMED)
-    assert (bench.cycle - pressed) * PERIOD_S >= ARMING.clear_s
-    assert bench.decision.refusals == ()
-
-
-def test_a_guard_that_fails_while_checking_refuses_with_its_reason() -> None:
-    bench = Bench().drilled()
-    bench.imu_changes = TILTED
-    bench.run(0.1)
-    bench.imu_changes = {}
-    bench.step()
-    bench.press(OperatorAction.ARM)
-    bench.inputs.hashes_match = False
-    bench.step()
-    assert bench.decision.arming is ArmingState.DISARMED
-    assert any("hashes" in refusal for refusal in bench.decision.refusals)
-
-
 def test_armed_holds_the_measured_pose_with_the_robots_gains() -> None:
     bench = Bench().armed()
     for decision in bench.run(0.2):
         assert np.allclose(decision.actuation.command.position_rad, REST, atol=1e-9)
         assert np.array_equal(decision.actuation.command.kp_nm_per_rad, KP)
-
-
-def test_a_motor_that_does_not_switch_on_refuses_arming_by_name() -> None:
-    bench = Bench().drilled()
-    obey = bench.obey
-
-    def deaf() -> None:
-        obey()
-        bench.status[5] = MotorStatus.DISABLED
-
-    bench.obey = deaf
-    bench.press(OperatorAction.ARM)
-    bench.run(ARMING.clear_s + ENABLE_DEADLINE_S + 0.1)
-    assert bench.decision.arming is ArmingState.DISARMED
-    assert [("fr_calf" in refusal) for refusal in bench.decision.refusals] == [True]
-    assert bench.decision.actuation.drive in (Drive.DISABLE, Drive.POLL)
 
 
 def test_an_armed_robot_that_is_not_started_settles_and_switches_off() -> None:
@@ -313,46 +246,6 @@ def test_the_drill_is_refused_while_a_latching_guard_is_tripped() -> None:
     assert bench.decision.arming is ArmingState.DISARMED
     assert bench.decision.stop is None
     assert set(bench.drives[already:]) == {Drive.POLL}
-
-
-def test_a_trip_during_the_drill_ends_it() -> None:
-    bench = Bench()
-    bench.run(0.6)
-    bench.step(request=Request.DRILL)
-    bench.run(0.1)
-    assert bench.decision.arming is ArmingState.CHECKING
-    assert bench.decision.drill is None
-    bench.imu_changes = TILTED
-    bench.run(0.1)
-    assert bench.decision.drill.problems == ("interrupted by tilt",)
-    assert bench.decision.stop.guard == "tilt"
-
-
-def test_a_new_drill_drops_the_proof_of_the_one_before() -> None:
-    bench = Bench().drilled()
-    bench.step(request=Request.DRILL)
-    assert bench.decision.drill is None
-    bench.until(ArmingState.DISARMED)
-    assert bench.decision.drill.passed
-
-
-def test_a_drill_that_fails_refuses_arming_with_its_problems() -> None:
-    bench = Bench()
-    bench.run(0.6)
-    obey = bench.obey
-
-    def stuck() -> None:
-        was_on = bench.status[2] == MotorStatus.ENABLED
-        obey()
-        bench.status[2] = MotorStatus.ENABLED if was_on else bench.status[2]
-
-    bench.obey = stuck
-    bench.step(request=Request.DRILL)
-    bench.run(1.0)
-    assert not bench.decision.drill.passed
-    bench.obey = obey
-    bench.run(1.0)
-    assert any("fl_calf" in reason for reason in bench.press(OperatorAction.ARM).refusals)
 
 
 def test_requests_of_the_mission_are_edges() -> None:

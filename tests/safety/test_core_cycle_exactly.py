@@ -20,12 +20,12 @@ from tests.safety.bench import (
     ROBOT,
     SAFETY,
     START_S,
+    TILTED,
     Bench,
     make_healthy,
     make_output,
     make_state,
 )  # fmt: skip
-from tests.safety.test_core import TILTED
 
 WARNED = {"warning": True}
 

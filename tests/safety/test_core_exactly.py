@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from supervisor.core.command import Drive
 from supervisor.core.exchange import Request
 from supervisor.core.levels import ArmingState, GuardValue, Level, OperatorAction
-from supervisor.safety.core import KEPT_DEADLINE_S
 from supervisor.safety.decision import Decision
 from supervisor.safety.restart import Kept
 from tests.safety.bench import PERIOD_S, SAFETY, ZEROS, Bench
-from tests.safety.test_restart import Paper
+from tests.safety.paper import Paper
 
 UNKNOWN = SAFETY.profile.unknown
 
@@ -70,28 +67,3 @@ def test_a_failure_in_the_midst_of_a_planned_stop_is_kept_too(monkeypatch: pytes
     decision, _ = fail(bench, monkeypatch)
     assert memory.stored[-1].stop == decision.stop
     assert decision.is_at_rest is False
-
-
-@pytest.mark.parametrize("begin", ["drill", "arm"])
-def test_a_disk_that_is_too_slow_is_told_whole(begin: str) -> None:
-    memory = Paper()
-    bench = Bench(memory=memory).drilled() if begin == "arm" else Bench(memory=memory)
-    bench.run(0.7)
-    memory.is_kept, memory.problem = False, "the disk is full"
-    began_s = bench.now_s
-    if begin == "arm":
-        bench.press(OperatorAction.ARM)
-    else:
-        bench.step(request=Request.DRILL)
-    while bench.step().arming is ArmingState.CHECKING:
-        assert bench.now_s - began_s < KEPT_DEADLINE_S + 3 * PERIOD_S
-    assert bench.now_s - began_s >= KEPT_DEADLINE_S
-    words = f"the latch is not on the disk after {KEPT_DEADLINE_S:g} s: the disk is full"
-    assert bench.decision.refusals == (words,)
-    assert bench.decision.arming is ArmingState.DISARMED
-    drill = bench.decision.drill
-    assert drill is not None
-    assert drill.passed is (begin == "arm")
-    if begin == "drill":
-        assert drill.problems == (words,)
-        assert math.isnan(drill.off_after_s)

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from supervisor.core.command import Drive
-from supervisor.core.exchange import DrillReport, Request
+from supervisor.core.exchange import Request
 from supervisor.core.levels import ArmingState, OperatorAction
 from supervisor.core.state import MotorStatus
-from supervisor.safety.core import KEPT_DEADLINE_S
-from tests.safety.bench import PERIOD_S, Bench
-from tests.safety.test_core import TILTED
-from tests.safety.test_restart import Paper
-
-
-def failed(bench: Bench) -> tuple[str, ...]:
-    """The problems of a drill that is reported as not passed, and never off."""
-    drill = bench.decision.drill
-    assert isinstance(drill, DrillReport)
-    assert drill.passed is False
-    assert math.isnan(drill.off_after_s)
-    return drill.problems
+from tests.safety.bench import TILTED, Bench, failed
 
 
 def checking(bench: Bench) -> Bench:
@@ -95,57 +81,3 @@ def test_a_drill_is_refused_with_every_guard_that_would_end_it() -> None:
     assert set(tripped) == {"tilt", "hashes"}
     words = f"DRILL needs the guards OK; tripped: {tripped[0]}, {tripped[1]}"
     assert failed(bench) == bench.decision.refusals == (words,)
-
-
-@pytest.mark.parametrize(("way", "cause"), [("press", "operator"), ("guard", "emergency_stop")])
-def test_a_drill_that_is_interrupted_says_by_what_and_says_it_once(way: str, cause: str) -> None:
-    bench = Bench()
-    bench.run(0.6)
-    bench.step(request=Request.DRILL)
-    bench.run(0.1)
-    assert bench.decision.arming is ArmingState.CHECKING
-    bench.inputs.emergency_stop = way == "guard"
-    bench.step(*((OperatorAction.CUT,) if way == "press" else ()))
-    assert bench.decision.arming is ArmingState.STOPPED
-    assert failed(bench) == (f"interrupted by {cause}",)
-    report = bench.decision.drill
-    bench.inputs.emergency_stop = True
-    bench.run(0.01)
-    assert bench.decision.drill is report
-
-
-def test_a_stop_leaves_the_report_of_a_drill_that_has_ended() -> None:
-    for bench in (Bench().drilled(), Bench().running()):
-        report = bench.decision.drill
-        bench.inputs.emergency_stop = True
-        bench.run(0.01)
-        assert bench.decision.arming is ArmingState.STOPPED
-        assert bench.decision.drill is report
-
-
-def test_the_disk_has_its_time_to_the_cycle() -> None:
-    memory = Paper()
-    bench = Bench(memory=memory)
-    cycles = round(KEPT_DEADLINE_S / PERIOD_S)
-    while bench.cycle < cycles // 2:
-        bench.step()
-    memory.is_kept = False
-    began_s = bench.now_s
-    bench.step(request=Request.DRILL)
-    while bench.cycle < cycles // 2 + cycles:
-        bench.step()
-    assert bench.now_s - began_s == KEPT_DEADLINE_S
-    assert bench.step().arming is ArmingState.CHECKING
-    assert bench.step().arming is ArmingState.DISARMED
-
-
-def test_a_disk_that_fails_while_the_motors_are_switched_on_changes_nothing() -> None:
-    memory = Paper()
-    bench = Bench(memory=memory).drilled()
-    bench.press(OperatorAction.ARM)
-    for _ in range(round(3.0 / PERIOD_S)):
-        if bench.decision.actuation.drive is Drive.ENABLE:
-            break
-        bench.step()
-    memory.is_kept = False
-    assert bench.step().arming is ArmingState.ARMED

@@ -12,8 +12,7 @@ from supervisor.core.command import Drive
 from supervisor.core.exchange import Request, Stop
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.state import MotorStatus
-from tests.safety.bench import COUNT, PERIOD_S, SAFETY, START_S, Bench
-from tests.safety.test_core import TILTED
+from tests.safety.bench import COUNT, PERIOD_S, SAFETY, START_S, TILTED, Bench
 
 PROFILE, ARMING = SAFETY.profile, SAFETY.arming
 

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from supervisor.core.command import Drive
 from supervisor.core.exchange import Request, Stop
 from supervisor.core.levels import ArmingState, Level, OperatorAction
 from supervisor.core.state import MotorStatus
-from supervisor.safety.core import KEPT_DEADLINE_S
 from supervisor.safety.restart import STATE_FILE, UNFINISHED, Found, Kept, begin
 from supervisor.safety.severity import REPEAT_WINDOW_S
-from tests.safety.bench import PERIOD_S, SAFETY, START_S, Bench, drives, with_rows
+from tests.safety.bench import OFF, SAFETY, START_S, TILTED, Bench, drives, with_rows
+from tests.safety.paper import Paper, found, stop_of
 
 NAN = float("nan")
 PROFILE, ARMING = SAFETY.profile, SAFETY.arming
-TILTED = {
-    "gravity_in_base": np.array([0.0, 0.75, -0.66]),
-    "acceleration_base_in_base_m_per_s2": 9.81 * np.array([0.0, -0.75, 0.66]),
-}
-OFF = {Drive.DISABLE, Drive.POLL}
-
-
-class Paper:
-    """A memory that keeps everything, and writes down what it was told and when."""
-
-    def __init__(self, found: Found | None = None, *, is_kept: bool = True) -> None:
-        self.found = Found(None) if found is None else found
-        self.stored: list[Kept] = []
-        self.is_kept = is_kept
-        self.problem = ""
-
-    def load(self) -> Found:
-        return self.found
-
-    def store(self, kept: Kept) -> None:
-        self.stored.append(kept)
-
-    def left(self, now_s: float = START_S) -> Found:
-        """What the next process finds."""
-        return Found(self.stored[-1] if self.stored else None, "", now_s)
-
-
-def stop_of(level: Level = Level.DAMP, guard: str = "tilt", **changes: object) -> Stop:
-    return replace(Stop(level, guard, 0.8, 0.7, "rad", 990.0, 989.0, "walk", first_level=level), **changes)
-
-
-def found(arming: ArmingState, stop: Stop | None = None, **more: object) -> Found:
-    return Found(Kept(arming, stop, more.pop("trips", {})), now_s=START_S, **more)
 
 
 LATCHING = [level for level in Level if level.latches]
@@ -262,93 +227,6 @@ def test_a_memory_that_raises_when_it_stores_stops_the_robot_and_keeps_nothing_f
     assert decision.arming is ArmingState.STOPPED
     assert decision.actuation.command.kp_nm_per_rad.max() == 0.0
     assert bench.run(PROFILE.damp_duration_s + 0.1)[-1].actuation.drive is Drive.DISABLE
-
-
-@pytest.mark.parametrize("way", ["drill", "arm"])
-def test_nothing_is_energised_before_checking_is_on_the_disk(way: str) -> None:
-    paper = Paper()
-    bench = Bench(memory=paper)
-    if way == "arm":
-        bench.drilled()
-    bench.run(ARMING.clear_s + 0.1)
-    paper.is_kept = False
-    begun = len(bench.drives)
-    decision = bench.step(request=Request.DRILL) if way == "drill" else bench.press(OperatorAction.ARM)
-    assert decision.arming is ArmingState.CHECKING
-    assert paper.stored[-1].arming is ArmingState.CHECKING
-    bench.run(0.9 * KEPT_DEADLINE_S)
-    assert bench.decision.arming is ArmingState.CHECKING
-    assert set(bench.drives[begun:]) <= OFF
-    paper.is_kept = True
-    bench.until(ArmingState.DISARMED if way == "drill" else ArmingState.ARMED)
-    assert bench.decision.drill.passed, bench.decision.drill.problems
-    assert Drive.ENABLE in bench.drives[begun:]
-
-
-class LatePaper(Paper):
-    """What is stored in a cycle is on the disk in the next one."""
-
-    def __init__(self) -> None:
-        self.on_disk = 0
-        super().__init__()
-
-    @property
-    def is_kept(self) -> bool:
-        return self.on_disk == len(self.stored)
-
-    @is_kept.setter
-    def is_kept(self, value: bool) -> None:
-        """As it comes."""
-
-
-def test_the_first_motor_is_switched_on_after_checking_has_arrived_on_the_disk() -> None:
-    paper = LatePaper()
-    bench = Bench(memory=paper)
-    seen: list[tuple[Drive, ArmingState]] = []
-    obey = bench.obey
-
-    def late() -> None:
-        obey()
-        seen.append((bench.decision.actuation.drive, paper.stored[paper.on_disk - 1].arming))
-        paper.on_disk = len(paper.stored)
-
-    bench.obey = late
-    bench.armed()
-    assert {arming for drive, arming in seen if drive is Drive.ENABLE} == {ArmingState.CHECKING}
-    assert [drive for drive, _ in seen].count(Drive.ENABLE) == 2
-
-
-@pytest.mark.parametrize("way", ["drill", "arm"])
-@pytest.mark.parametrize(
-    ("problem", "told"), [("", "nobody has written it yet"), ("disk on fire", "disk on fire")], ids=["slow", "broken"]
-)
-def test_what_cannot_be_kept_is_refused_with_the_reason(way: str, problem: str, told: str) -> None:
-    paper = Paper()
-    bench = Bench(memory=paper)
-    if way == "arm":
-        bench.drilled()
-    bench.run(ARMING.clear_s + 0.1)
-    paper.is_kept, paper.problem = False, problem
-    begun = bench.cycle
-    if way == "drill":
-        bench.step(request=Request.DRILL)
-    else:
-        bench.press(OperatorAction.ARM)
-    bench.until(ArmingState.DISARMED)
-    assert (bench.cycle - begun) * PERIOD_S == pytest.approx(KEPT_DEADLINE_S, abs=3 * PERIOD_S)
-    assert bench.decision.refusals == (f"the latch is not on the disk after 1 s: {told}",)
-    assert set(bench.drives[begun:]) <= OFF
-    assert bench.decision.drill.passed is (way == "arm")
-    assert paper.stored[-1].arming is ArmingState.DISARMED
-
-
-def test_a_disk_that_fails_under_power_changes_nothing() -> None:
-    paper = Paper()
-    bench = Bench(memory=paper).armed()
-    paper.is_kept = False
-    assert bench.press(OperatorAction.START).arming is ArmingState.RUNNING
-    bench.run(1.0)
-    assert bench.decision.arming is ArmingState.RUNNING
 
 
 STOPS = (None, *(stop_of(level) for level in LATCHING), stop_of(planned=True), stop_of(Level.HOLD, "operator"))

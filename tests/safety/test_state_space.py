@@ -20,8 +20,8 @@ from supervisor.core.safety import SafetyConfig
 from supervisor.safety.arming import Situation, press
 from supervisor.safety.decision import Decision
 from supervisor.safety.restart import UNFINISHED, Found, begin
-from tests.safety.bench import START_S, Bench, with_rows
-from tests.safety.test_restart import TILTED, Paper, found, stop_of
+from tests.safety.bench import START_S, TILTED, Bench, with_rows
+from tests.safety.paper import Paper, found, stop_of
 
 LATCHING = [level for level in Level if level.latches]
 ENERGISING = (Drive.ENABLE, Drive.COMMAND)
