@@ -50,7 +50,7 @@ faults: $(VENV)/.installed-dev  ## Break everything in every stage, for half an 
 
 # No plug-ins: each mutant starts pytest once more.
 mutants: export PYTEST_DISABLE_PLUGIN_AUTOLOAD = 1
-mutants: $(VENV)/.installed-dev  ## Change one small thing at a time: a test has to notice; half an hour, the table goes to docs/mutants.md
+mutants: $(VENV)/.installed-dev  ## Change one small thing at a time: a test has to notice; ten minutes, the table goes to docs/mutants.md
 	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/python -m tests.mutants --write docs/mutants.md

@@ -27,7 +27,7 @@ imu: {make: hipnuc, bus: imu0, packet: hi91, rate_hz: 250, orientation_imu_in_ba
 estimator: simulation           # or none
 rest_support: ground            # gantry for a robot that cannot lie down by itself
 simulation: {base_body: trunk, imu_site: imu, …}
-realtime: {fifo_priority: 60, lock_memory: true, guardian_window_s: 0.02}   # these are the defaults
+realtime: {fifo_priority: 60, lock_memory: true, guardian_window_s: 0.02, keep_awake: true}   # the defaults
 operator: {deadman: none}       # and emergency_stop: how people reach it; see robot_inputs
 ```
 """
@@ -248,6 +248,7 @@ class RealtimeConfig:
         lock_memory: Whether to keep all its pages in memory.
         control_core: The one core it runs on, None for any.
         guardian_window_s: How long the guardian goes without a heartbeat before it stops the motors itself.
+        keep_awake: Whether to keep idle processors from sleeping, which costs power and makes waking up quicker.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -256,6 +257,7 @@ class RealtimeConfig:
     lock_memory: bool = True
     control_core: int | None = None
     guardian_window_s: float = 0.02
+    keep_awake: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,12 @@ def guest(robot: RobotConfig) -> tuple[RobotConfig, list[str]]:
     """
     remarks: list[str] = []
     realtime = robot.realtime
-    if realtime.fifo_priority > LOWEST_PRIORITY or realtime.control_core is not None:
+    if realtime.fifo_priority > LOWEST_PRIORITY or realtime.control_core is not None or realtime.keep_awake:
         priority = min(realtime.fifo_priority, LOWEST_PRIORITY)
-        realtime = replace(realtime, fifo_priority=priority, control_core=None)
+        realtime = replace(realtime, fifo_priority=priority, control_core=None, keep_awake=False)
         remarks.append(
-            "the program that drives the robot comes first: control runs at the lowest priority, on any core"
+            "the program that drives the robot comes first: control runs at the lowest priority, on any core, and lets "
+            "idle processors sleep"
         )
     stop = robot.emergency_stop
     if stop is not None and not isinstance(stop, CanFrameStopConfig):

@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import resource
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,9 @@ LONGEST_TURN_S: Final = 0.25
 """A control cycle takes less than a millisecond, and whatever comes in between it still far less than this."""
 
 US_PER_S: Final = 1_000_000
+
+IDLE_LATENCY: Final = "/dev/cpu_dma_latency"
+"""Who holds it open says how long an idle processor may take to wake up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,28 @@ def take_core(core: int) -> Effect:
     return Effect(asked, asked, is_met=True)
 
 
+def keep_awake() -> Effect:
+    """Keep idle processors from going to sleep: to wake one up takes time, and what its caches held is gone.
+
+    Holds until the process ends.
+
+    Source:
+        Linux, Documentation/power/pm_qos_interface.rst (the wish of an open file, int32, µs)
+    """
+    asked = "processors kept awake"
+    try:
+        descriptor = os.open(IDLE_LATENCY, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(descriptor, struct.pack("=i", 0))
+        except OSError:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        advice = f"allow it: a udev rule that lets you write {IDLE_LATENCY}; or keep_awake: false"
+        return Effect(asked, error.strerror or str(error), is_met=False, advice=advice)
+    return Effect(asked, "awake", is_met=True)
+
+
 def take_all(config: RealtimeConfig) -> Sequence[Effect]:
     """Ask for everything that a control process needs, after everything else was made.
 
@@ -134,4 +160,6 @@ def take_all(config: RealtimeConfig) -> Sequence[Effect]:
         effects.append(limit_turn(LONGEST_TURN_S))
     if config.control_core is not None:
         effects.append(take_core(config.control_core))
+    if config.keep_awake:
+        effects.append(keep_awake())
     return effects

@@ -229,14 +229,14 @@ def test_a_process_that_cannot_start_refuses_the_run(bench: Bench, monkeypatch: 
 
 def test_a_guest_comes_after_who_drives_the_robot() -> None:
     robot, remarks = guest(replace(ROBOT, realtime=RealtimeConfig(fifo_priority=60, control_core=1)))
-    assert robot.realtime == RealtimeConfig(fifo_priority=1, control_core=None)
+    assert robot.realtime == RealtimeConfig(fifo_priority=1, control_core=None, keep_awake=False)
     assert "comes first" in remarks[0]
-    polite = replace(ROBOT, realtime=RealtimeConfig(fifo_priority=0))
+    polite = replace(ROBOT, realtime=RealtimeConfig(fifo_priority=0, keep_awake=False))
     assert guest(polite) == (polite, [])
 
 
 def test_a_guest_hears_a_stop_button_and_takes_no_line_of_one() -> None:
-    polite = replace(ROBOT, realtime=RealtimeConfig(fifo_priority=0))
+    polite = replace(ROBOT, realtime=RealtimeConfig(fifo_priority=0, keep_awake=False))
     heard = replace(polite, emergency_stop=CanFrameStopConfig("can_frame", "can0", 0x701, (1,), (0,), 0.1))
     assert guest(heard) == (heard, [])
     wired = replace(polite, emergency_stop=SerialLineStopConfig("serial_line", "/dev/ttyS0", "cts", "low"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,28 @@ def test_a_turn_that_cannot_be_limited_is_told() -> None:
     assert told.startswith("ended after 0.05 s without a pause: not allowed to raise")
 
 
+def test_the_wish_to_stay_awake_is_held_until_the_process_ends(tmp_path: Path) -> None:
+    path = tmp_path / "latency"
+    path.write_bytes(b"")
+    told = tell(
+        IMPORT + f"import os; scheduling.IDLE_LATENCY = {str(path)!r}; print(scheduling.keep_awake());"
+        "print(sum(os.path.samefile(f'/proc/self/fd/{n}', scheduling.IDLE_LATENCY)"
+        " for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')))"
+    )
+    assert told.splitlines() == ["processors kept awake: awake", "1"]
+    assert path.read_bytes() == bytes(4)
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/nowhere/latency"])
+def test_a_wish_to_stay_awake_that_is_refused_is_told_and_leaves_nothing_open(path: str) -> None:
+    told = tell(
+        IMPORT + f"import os; scheduling.IDLE_LATENCY = {path!r}; n = len(os.listdir('/proc/self/fd'));"
+        "e = scheduling.keep_awake(); print(e.is_met, len(os.listdir('/proc/self/fd')) - n, e)"
+    )
+    assert told.startswith("False 0 processors kept awake: No ")
+    assert told.endswith(f"a udev rule that lets you write {path}; or keep_awake: false")
+
+
 def test_only_what_was_configured_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -93,8 +116,9 @@ def test_only_what_was_configured_is_asked_for(monkeypatch: pytest.MonkeyPatch) 
 
         return ask
 
-    for name in ("freeze_garbage", "lock_memory", "take_priority", "limit_turn", "take_core"):
+    everything = ["freeze_garbage", "lock_memory", "take_priority", "limit_turn", "take_core", "keep_awake"]
+    for name in everything:
         monkeypatch.setattr(f"supervisor.runtime.realtime.scheduling.{name}", note(name))
-    take_all(RealtimeConfig(0, False, None))
+    take_all(RealtimeConfig(0, False, None, keep_awake=False))
     take_all(RealtimeConfig(60, True, 1))
-    assert asked == ["freeze_garbage", "freeze_garbage", "lock_memory", "take_priority", "limit_turn", "take_core"]
+    assert asked == ["freeze_garbage", *everything]
