@@ -139,7 +139,11 @@ def measure(asked: Asked) -> Result:
             options = RunOptions(str(robot), "pup_walk", str(folder / "watch.yaml"), runs=folder / "runs")
             result = run_mission(options, SilentProgress())
         run, summary = result.folder, result.summary
-        late: dict[str, Any] = next(e for e in read_events(run / "events.jsonl").events if "wake_us" in e.data).data
+        events = read_events(run / "events.jsonl").events
+        late: dict[str, Any] | None = next((event.data for event in events if "wake_us" in event.data), None)
+        if late is None:
+            told = "\n".join(f"{event.time_s:.3f} s  {event.text}" for event in events[-20:])
+            raise RuntimeError(f"the control process left nothing; the run ended as {summary['outcome']}:\n{told}")
         record = read_record(run / "cycles.bin")
         return Result(
             asked,

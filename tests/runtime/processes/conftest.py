@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.runtime.inputs import places
 from supervisor.runtime.processes import launcher
 from supervisor.runtime.processes.setup import Child
 
@@ -18,6 +19,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with tempfile.TemporaryDirectory(prefix="handrail-") as made:
         monkeypatch.setenv("XDG_RUNTIME_DIR", made)
+        # Nor does what else runs on this machine concern them, and they must not command it.
+        monkeypatch.setattr(places, "candidates", lambda: [Path(made) / "handrail"])
         yield Path(made)
 
 
