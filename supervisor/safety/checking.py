@@ -24,14 +24,14 @@ class Progress(NamedTuple):
     """What one cycle of CHECKING has come to.
 
     Attributes:
-        step: What to write.
         arming: The state that it leads to; CHECKING while it goes on.
         refusals: Why it leads back; empty where there is nothing to say.
+        power: What to write; OFF where that follows from the state.
     """
 
-    step: PowerStep
     arming: ArmingState
     refusals: tuple[str, ...] = ()
+    power: PowerStep = PowerStep.OFF
 
 
 class Checking:
@@ -57,10 +57,14 @@ class Checking:
         self._drill: Drill | None = None
         self.drill_report: DrillReport | None = None
 
+    def end(self) -> None:
+        """Forget what was under way."""
+        self._power_up = self._drill = None
+
     def restart(self, now_s: float) -> None:
         """Forget what was under way, and count the time from here: a state of arming was entered."""
+        self.end()
         self._began_s = now_s
-        self._power_up = self._drill = None
 
     def begin_drill(self, now_s: float) -> None:
         """A drill was asked for. Nobody may take the proof of an earlier one for that of this one."""
@@ -76,7 +80,7 @@ class Checking:
         """A stop is latched: whatever was under way is over."""
         if self._drill is not None:
             self.refuse_drill(f"interrupted by {cause}")
-        self._power_up = self._drill = None
+        self.end()
 
     def step(self, inventory: Sequence[DeviceReport], state: RobotState, now_s: float, *, is_powered: bool) -> Progress:
         """Advance by one cycle.
@@ -93,28 +97,28 @@ class Checking:
         if self._drill is not None:
             step = self._drill.step(state, now_s)
             if step is not PowerStep.DONE:
-                return Progress(step, ArmingState.CHECKING)
+                return Progress(ArmingState.CHECKING, power=step)
             self.drill_report = self._drill.report
-            return Progress(step, ArmingState.DISARMED)
+            return Progress(ArmingState.DISARMED)
         if self._power_up is None:
             reasons = arming_refusals(device_reasons(inventory, self.drill_report), self._clearance.guards())
             if reasons:
-                return Progress(PowerStep.OFF, ArmingState.DISARMED, reasons)
+                return Progress(ArmingState.DISARMED, reasons)
             if not self._clearance.is_clear(now_s):
-                return Progress(PowerStep.OFF, ArmingState.CHECKING)
+                return Progress(ArmingState.CHECKING)
             self._power_up = PowerUp(self._order, now_s)
         step = self._power_up.step(state, now_s)
         if step is PowerStep.OFF:
-            return Progress(step, ArmingState.DISARMED, self._power_up.problems)
-        return Progress(step, ArmingState.ARMED if step is PowerStep.DONE else ArmingState.CHECKING)
+            return Progress(ArmingState.DISARMED, self._power_up.problems)
+        return Progress(ArmingState.ARMED) if step is PowerStep.DONE else Progress(ArmingState.CHECKING, power=step)
 
     def _wait(self, missing: str, now_s: float) -> Progress:
         """Nothing is energised before it is on the disk that a process which ends from now on ended under power."""
         if self._drill is not None:
             self._drill = Drill(self._order, self._torque_limit_nm, now_s)  # Its time begins when it may.
         if now_s - self._began_s <= KEPT_DEADLINE_S:
-            return Progress(PowerStep.OFF, ArmingState.CHECKING)
+            return Progress(ArmingState.CHECKING)
         reason = f"the latch is not on the disk after {KEPT_DEADLINE_S:g} s: {missing}"
         if self._drill is not None:
             self.refuse_drill(reason)
-        return Progress(PowerStep.OFF, ArmingState.DISARMED, (reason,))
+        return Progress(ArmingState.DISARMED, (reason,))

@@ -67,7 +67,6 @@ class SafetyCore:
         memory: LatchMemory | None = None,
     ) -> None:
         self._robot = robot
-        self._order = robot.order
         self._safety = safety
         self._silent_s = SILENT_TIMEOUTS * robot.motor_timeout_s
         self._evaluator = GuardBoardEvaluator(safety)
@@ -214,7 +213,7 @@ class SafetyCore:
                 self._stop(level, MISSION, stage, now_s, planned=True)
             else:
                 self._arming = ArmingState.DISARMED
-                self._checking.restart(now_s)
+                self._checking.end()
         elif request is Request.DRILL:
             self._begin_drill(now_s)
         elif not is_off:
@@ -250,11 +249,11 @@ class SafetyCore:
             self._clears_faults = False
             return gate.clear_faults(level)
         if self._arming is ArmingState.CHECKING:
-            step, arming, refusals = self._checking.step(inputs.inventory, state, now_s, is_powered=gate.is_powered)
+            arming, refusals, power = self._checking.step(inputs.inventory, state, now_s, is_powered=gate.is_powered)
             self._refusals = refusals or self._refusals
             self._go(arming, inputs, now_s)
-            if step in (PowerStep.ENABLE, PowerStep.RELAX):
-                return gate.relax(now_s, enable=step is PowerStep.ENABLE)
+            if power in (PowerStep.ENABLE, PowerStep.RELAX):
+                return gate.relax(now_s, enable=power is PowerStep.ENABLE)
         if self._arming is ArmingState.ARMED and now_s - self._entered_s > self._safety.arming.start_timeout_s:
             self._stop(Level.SETTLE, "start_timeout", stage, now_s, planned=True)
         stop = self._severity.stop

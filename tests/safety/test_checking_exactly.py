@@ -31,6 +31,14 @@ def test_a_drill_that_is_interrupted_says_by_what_and_says_it_once(way: str, cau
     assert bench.decision.drill is report
 
 
+def test_a_stop_before_any_drill_reports_none() -> None:
+    bench = Bench()
+    bench.inputs.emergency_stop = True
+    bench.run(0.1)
+    assert bench.decision.arming is ArmingState.STOPPED
+    assert bench.decision.drill is None
+
+
 def test_a_stop_leaves_the_report_of_a_drill_that_has_ended() -> None:
     for bench in (Bench().drilled(), Bench().running()):
         report = bench.decision.drill

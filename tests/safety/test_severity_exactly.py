@@ -44,6 +44,15 @@ def test_a_hold_after_a_reset_has_all_its_time(severity: Severity) -> None:
     severity.request(Level.HOLD, "operator", "walk", began_s)
     severity.fall_through(can_follow=True, now_s=began_s + 0.5 * PROFILE.hold_timeout_s)
     assert severity.stop.level is Level.HOLD
+    severity.fall_through(can_follow=True, now_s=began_s + PROFILE.hold_timeout_s)
+    assert severity.stop.level is PROFILE.hold_falls_to
+
+
+def test_a_stop_that_nothing_is_added_to_stays_the_same_object(severity: Severity) -> None:
+    severity.request(Level.HOLD, "operator", "walk", 3.0)
+    stop = severity.stop
+    severity.request(Level.HOLD, "operator", "walk", 4.0)
+    assert severity.stop is stop
 
 
 def test_trips_that_were_counted_before_count_as_far_as_they_matter() -> None:
