@@ -1,7 +1,7 @@
 """The guardian process: started before the control process, told what to do on its standard input.
 
-It says what it does as lines of JSON: `ready` with what is guarded and what is not; what it found, when it stops the
-motors; and a last line when it ends.
+It says what it does as lines of JSON: `ready` with what is guarded and what is not; once more what is not, which is for
+a person to know; what it found, when it stops the motors; and a last line when it ends.
 """
 
 from __future__ import annotations
@@ -42,11 +42,14 @@ def say(content: Mapping[str, Any]) -> None:
 
 
 def guarded_lines(stops: StopFrames) -> list[str]:
-    """What is guarded and what is not, in words."""
-    lines = [f"guards {stop.bus} ({stop.kind} {stop.where}): {_actions(stop)}" for stop in stops.buses]
-    lines += [f"does NOT guard {bus}: {reason}" for bus, reason in stops.unguarded.items()]
-    lines += [f"cuts {make} where it would damp: {reason}" for make, reason in stops.undamped.items()]
-    return lines
+    """What is guarded, in words."""
+    return [f"guards {stop.bus} ({stop.kind} {stop.where}): {_actions(stop)}" for stop in stops.buses]
+
+
+def unguarded_lines(stops: StopFrames) -> list[str]:
+    """What is not guarded, or not as one would wish, in words."""
+    lines = [f"does NOT guard {bus}: {reason}" for bus, reason in stops.unguarded.items()]
+    return lines + [f"cuts {make} where it would damp: {reason}" for make, reason in stops.undamped.items()]
 
 
 def _actions(stop: BusStop) -> str:
@@ -76,11 +79,14 @@ def run(setup: GuardianSetup) -> int:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
-        lines = guarded_lines(setup.stops) + take(setup.priority, locks_memory=setup.locks_memory)
+        unguarded = unguarded_lines(setup.stops)
+        lines = guarded_lines(setup.stops) + unguarded + take(setup.priority, locks_memory=setup.locks_memory)
         if before.is_latched:
             found = f" ({WORDS[before.fault]})" if before.fault is not Fault.NONE else ""
             lines.append(f"LATCHED: {_LEFT[before.left]}{found}")
         say({"ready": True, "lines": lines})
+        for line in unguarded:
+            say({"guardian": line})
         duty.run()
         say({**duty.report(), "ended": True})
     finally:

@@ -17,7 +17,6 @@ class ControlPart:
         wake_us: How late cycles began; zeros in lockstep, where there is no late.
         missed: Periods without a cycle.
         cycles: How many cycles there were.
-        effects: What the operating system was asked for, and what it gave.
     """
 
     cycle_us: Percentiles = field(default_factory=Percentiles)
@@ -25,4 +24,3 @@ class ControlPart:
     wake_us: Percentiles = field(default_factory=Percentiles)
     missed: int = 0
     cycles: int = 0
-    effects: tuple[str, ...] = ()

@@ -159,15 +159,24 @@ def test_nobody_listening_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(writer)
 
 
-def test_what_is_not_guarded_is_said_too() -> None:
+def test_what_is_guarded_is_said_with_what_is_sent() -> None:
     leg = BusStop("leg", "socketcan", "can0", False, 0.005, ((b"",),), ((b"",),))
     arm = BusStop("arm", "line", "/dev/ttyUSB0", False, 0.005, ((b"",),))
-    assert guarded_lines(StopFrames((leg, arm), {"tail": "it is too long"}, {"unitree": "it is too proud"})) == [
+    assert guarded_lines(StopFrames((leg, arm), {"tail": "it is too long"})) == [
         "guards leg (socketcan can0): DAMP, then CUT",
         "guards arm (line /dev/ttyUSB0): CUT",
-        "does NOT guard tail: it is too long",
-        "cuts unitree where it would damp: it is too proud",
     ]
+
+
+def test_what_is_not_guarded_is_said_to_a_person_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    stops = replace(bench.setup.stops, unguarded={"tail": "it is too long"}, undamped={"unitree": "it is too proud"})
+    bench.setup = replace(bench.setup, stops=stops)
+    bench.control.close()
+    assert bench.main(monkeypatch) == 0
+    ready, *told, _ = bench.said()
+    words = ["does NOT guard tail: it is too long", "cuts unitree where it would damp: it is too proud"]
+    assert ready["lines"][1:3] == words
+    assert told == [{"guardian": line} for line in words]
 
 
 def test_a_farewell_is_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

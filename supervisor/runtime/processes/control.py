@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -28,7 +28,7 @@ from supervisor.runtime.options import Voice
 from supervisor.runtime.parts import ControlPart
 from supervisor.runtime.processes.setup import Shared, guarded, leave_part, receive, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
-from supervisor.runtime.realtime.scheduling import Effect, give_up_priority, take_all
+from supervisor.runtime.realtime.scheduling import give_up_priority, take_all
 from supervisor.runtime.shadow_port import ShadowPort
 from supervisor.runtime.shared.latch import SharedLatch
 from supervisor.runtime.shared.links import ControlLink, RingRecorder
@@ -186,7 +186,7 @@ class ControlLoop:
         is_told = self._signals > 0 or (operator is not None and operator.number == END)
         return is_told or now_s - last_s > ABANDONED_S
 
-    def part(self, effects: Sequence[Effect]) -> ControlPart:
+    def part(self) -> ControlPart:
         """What the run's summary needs of this process."""
         core, pacer = self._core, self._pacer
         return ControlPart(
@@ -195,7 +195,6 @@ class ControlLoop:
             pacer.lateness.percentiles(),
             pacer.missed,
             len(core.durations),
-            tuple(map(str, effects)),
         )
 
 
@@ -231,7 +230,7 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
             core.emergency_stop = stop
             signal.signal(signal.SIGTERM, loop.on_signal)
             signal.signal(signal.SIGINT, loop.on_signal)
-            say_ready([*core.notes, *map(str, effects)])
+            say_ready("control", effects, core.notes)
             try:
                 loop.run()
                 watchdog.farewell()
@@ -242,7 +241,7 @@ def run_control(setup: ControlSetup, buses: BusFactory, estimator: Estimator | N
             finally:
                 give_up_priority()
                 stop.close()
-                leave_part(loop.part(effects))
+                leave_part(loop.part())
         finally:
             robot_io.close()
 

@@ -273,7 +273,7 @@ def run_mission_process(setup: MissionSetup) -> None:
         signal.signal(signal.SIGTERM, loop.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         freeze_garbage()
-        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
+        say_ready("mission", [take_share(NICENESS)])
         try:
             loop.run()
         finally:

@@ -77,7 +77,7 @@ def run_plant(setup: PlantSetup) -> None:
         effects = [freeze_garbage()]
         if setup.fifo_priority:
             effects.append(take_priority(setup.fifo_priority))
-        say_ready([str(effect) for effect in effects])
+        say_ready("plant", effects)
         plant.run(lambda: is_told[0] or is_forgotten(plant, setup.starter))
     finally:
         plant.close()

@@ -164,7 +164,7 @@ def run_recorder(setup: RecorderSetup) -> None:
         recorder = Recorder(shared, memory)
         signal.signal(signal.SIGTERM, recorder.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        say_ready([str(effect) for effect in (take_share(NICENESS),) if not effect.is_met])
+        say_ready("recorder", [take_share(NICENESS)])
         recorder.run()
     if not recorder.is_ended:
         remove_folder(shared.memory)  # Nobody else is left to do it.

@@ -22,6 +22,7 @@ from supervisor.core.errors import HandrailError, RefusedError
 from supervisor.core.robot import RobotConfig
 from supervisor.core.safety import SafetyConfig
 from supervisor.runtime.options import Voice
+from supervisor.runtime.realtime.scheduling import Effect
 from supervisor.runtime.shared.memory import HealthSlot
 
 POLL_S: Final = 0.02
@@ -216,9 +217,18 @@ def say(content: Mapping[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def say_ready(lines: Sequence[str] = ()) -> None:
-    """Tell who started this process that it works now, and what is worth knowing."""
-    say({"ready": True, "lines": list(lines)})
+def say_ready(name: str, effects: Sequence[Effect], lines: Sequence[str] = ()) -> None:
+    """Tell who started this process that it works now.
+
+    Args:
+        name: Of this process.
+        effects: What the operating system was asked for; what it has refused is shown to a person at once.
+        lines: What else is worth knowing.
+    """
+    say({"ready": True, "lines": [*lines, *map(str, effects)]})
+    for effect in effects:
+        if not effect.is_met:
+            say({"refused": f"{name}: {effect}"})
 
 
 def leave_part(part: Any) -> None:

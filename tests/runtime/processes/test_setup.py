@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from supervisor.core.shared.slot import Slot
-from supervisor.runtime.processes.setup import ALONE_S, Orphanage, Shared
+from supervisor.runtime.processes.setup import ALONE_S, Orphanage, Shared, say_ready
+from supervisor.runtime.realtime.scheduling import Effect
 from supervisor.runtime.shared.memory import SMALL_BYTES, Health, HealthSlot
 from tests.safety.bench import ROBOT, SAFETY
 
@@ -16,6 +18,17 @@ STARTER, INIT = 4711, 1
 @pytest.fixture
 def control() -> HealthSlot:
     return HealthSlot(Slot(memoryview(bytearray(Slot.size(SMALL_BYTES))), SMALL_BYTES))
+
+
+def test_what_the_system_refused_is_shown_to_a_person_too(capsys: pytest.CaptureFixture[str]) -> None:
+    met, unmet = (
+        Effect("memory locked", "locked", is_met=True),
+        Effect("core 7", "none", is_met=False, advice="buy one"),
+    )
+    say_ready("control", [met, unmet], ["last time it fell"])
+    ready, refused = map(json.loads, capsys.readouterr().out.splitlines())
+    assert ready == {"ready": True, "lines": ["last time it fell", "memory locked: locked", "core 7: none; buy one"]}
+    assert refused == {"refused": "control: core 7: none; buy one"}
 
 
 def test_who_makes_the_setup_is_who_starts_the_others() -> None:
