@@ -129,11 +129,10 @@ class Duty:
         # Not for the socket: to wake somebody up with each beat costs the control loop 20 µs, to leave it lying 2.
         living = [self._process] if self._process is not None and not self._is_gone else ()
         select.select(living, (), (), self._wait_s())
-        now_s = self._clock_s()
         # Looked at before the messages are taken: what was sent before the end is in the socket then.
         self._look_for_the_end()
         heard = self.watch.sequence
-        self._drain(now_s)
+        now_s = self._drain()
         if self._is_gone:
             self.watch.end()
         self.watch.look(now_s)
@@ -160,20 +159,28 @@ class Duty:
         if self._process is not None and not self._is_gone:
             self._is_gone = bool(select.select([self._process], (), (), 0.0)[0])
 
-    def _drain(self, now_s: float) -> None:
-        """Take every message that has arrived; behind the last one may be the end."""
+    def _drain(self) -> float:
+        """Take every message that has arrived; behind the last one may be the end.
+
+        Returns:
+            Until when everything that was sent is known: silence is proven up to then.
+        """
+        now_s = self._clock_s()
         for _ in range(DRAIN):
             try:
                 raw, descriptors, _, _ = socket.recv_fds(self._socket, LONGEST, MOST_DESCRIPTORS)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 # The other end is closed with an echo unread; what it has sent before is still to come.
                 continue
+            # Only now: where this process stood still meanwhile, the time before is none at which it had all arrived.
+            now_s = self._clock_s()
             if not raw:
                 self.watch.end()
-                return
+                break
             self._hear(raw, descriptors, now_s)
+        return now_s
 
     def _hear(self, raw: bytes, descriptors: list[int], now_s: float) -> None:
         body = self._tokens.body(raw)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ class Bench:
     ) -> None:
         self.now_s = now_s
         self.number = 0
+        self.then: Callable[[], None] | None = None
         self.told: list[dict[str, Any]] = []
         self.parent = 1
         self.control, guardian = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -78,12 +80,20 @@ class Bench:
             self.keeper,
             is_latched=is_latched,
             tell=lambda content: self.told.append(dict(content)),
-            clock_s=lambda: self.now_s,
+            clock_s=self.clock_s,
             parent=lambda: self.parent,
         )
         # A process that does nothing but live.
         self.process = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
         self.pidfd = os.pidfd_open(self.process.pid)
+
+    def clock_s(self) -> float:
+        """The time; what happens right after it was read is `then`."""
+        now_s, then = self.now_s, self.then
+        self.then = None
+        if then is not None:
+            then()
+        return now_s
 
     @property
     def leg(self) -> Bus:

@@ -36,6 +36,32 @@ def test_it_echoes_what_it_hears(bench: Bench) -> None:
     assert bench.leg.turns == []
 
 
+def test_beats_that_come_while_it_stands_still_right_after_its_look_at_the_clock_are_no_burst(bench: Bench) -> None:
+    bench.start()
+
+    def meanwhile() -> None:
+        for _ in range(12):
+            bench.now_s += PERIOD_S
+            bench.number += 1
+            bench.say(sealed(TOKENS, beat_body(beat(bench.number, *RUNNING, stamp_s=bench.now_s))))
+
+    for _ in range(5):
+        bench.then = meanwhile
+        bench.duty.step()
+        assert bench.duty.watch.fault is Fault.NONE
+        assert bench.duty.watch.silence_s == 0.0
+    assert bench.duty.watch.sequence == bench.number
+
+
+def test_beats_for_which_there_was_no_time_are_a_burst(bench: Bench) -> None:
+    bench.start()
+    for _ in range(5):
+        bench.number += 1
+        bench.say(sealed(TOKENS, beat_body(beat(bench.number, *RUNNING))))
+    bench.duty.step()
+    assert bench.duty.watch.fault is Fault.EARLY
+
+
 def test_a_control_process_that_does_not_listen_does_not_hold_it_up(bench: Bench) -> None:
     bench.start()
     for _ in range(3000):
