@@ -1,0 +1,5 @@
+"""`python -m supervisor.cli` is the command `handrail`."""
+
+from supervisor.cli import main
+
+main()
