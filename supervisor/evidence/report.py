@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,14 @@ class RunEvidence:
     events: tuple[Event, ...]
     record: CycleRecord | None
     problems: tuple[str, ...]
+
+    @property
+    def began_s(self) -> float:
+        """When it began, by its own clock; 0 where nothing tells."""
+        times = [event.time_s for event in self.events[:1]]
+        if self.record is not None:
+            times += [float(time_s) for time_s in self.record.column("time_s")[:1]]
+        return min(filter(math.isfinite, times), default=0.0)
 
 
 def load_run(path: Path) -> RunEvidence:
@@ -92,7 +101,7 @@ def report_text(path: Path, *, width: int = 110, color: bool = False) -> str:
         RecordError: The folder is missing, or holds nothing of a run.
     """
     run = load_run(path)
-    problems = list(run.problems)
+    problems, began_s = list(run.problems), run.began_s
     text = io.StringIO()
     console = Console(
         file=text,
@@ -111,15 +120,15 @@ def report_text(path: Path, *, width: int = 110, color: bool = False) -> str:
         sections += [
             ("outcome", lambda: parts.outcome(summary, run.events)),
             ("stages", lambda: parts.stages(summary)),
-            ("stop", lambda: parts.stop(summary)),
+            ("stop", lambda: parts.stop(summary, began_s)),
             ("diagnosis", lambda: parts.diagnosis(summary)),
         ]
     else:
-        sections.append(("events", lambda: parts.last_events(run.events)))
+        sections.append(("events", lambda: parts.last_events(run.events, began_s)))
     if (record := run.record) is not None and summary is not None and summary.get("mode") == "dry_run":
-        sections.append(("what would have been done", lambda: parts.shadow(record)))
+        sections.append(("what would have been done", lambda: parts.shadow(record, began_s)))
     if record is not None:
-        sections.append(("guards", lambda: parts.guards(record)))
+        sections.append(("guards", lambda: parts.guards(record, began_s)))
     if summary is not None:
         sections += [("buses", lambda: parts.buses(summary)), ("timing", lambda: parts.timing(summary))]
     for name, section in sections:

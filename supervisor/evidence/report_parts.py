@@ -103,8 +103,8 @@ def stages(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
             yield Text("    " + _criterion(criterion) + ("" if met else "  NOT MET"), style="" if met else "bold")
 
 
-def stop(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """What stopped the run, and how fast."""
+def stop(summary: Mapping[str, Any], began_s: float) -> Iterator[RenderableType]:
+    """What stopped the run, and how fast; times count from `began_s`."""
     found = summary["stop"]
     if found is None:
         return
@@ -115,7 +115,7 @@ def stop(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
     table.add_row("level", clean(found["level"]))
     table.add_row("guard", clean(found["guard"]))
     table.add_row("measured", f"{number(found['value'])} {unit}, allowed {number(found['limit'])} {unit}")
-    table.add_row("time", f"{number(found['time_s'])} s, in stage {clean(found['stage'])}")
+    table.add_row("time", f"{number(_difference(found['time_s'], began_s))} s, in stage {clean(found['stage'])}")
     table.add_row("cause to command", f"{number(found['cause_to_command_s'])} s")
     if found["joints"]:
         table.add_row("joints", _list(found["joints"]))
@@ -142,8 +142,8 @@ def diagnosis(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
             yield Text(f"   numbers: {evidence}", style="dim")
 
 
-def shadow(record: CycleRecord) -> Iterator[RenderableType]:
-    """What a run that commanded nothing would have done."""
+def shadow(record: CycleRecord, began_s: float) -> Iterator[RenderableType]:
+    """What a run that commanded nothing would have done; times count from `began_s`."""
     found = would_have(record)
     yield heading("Nothing was commanded; what would have been done")
     if found.silent_s >= SILENCE_TOLD_S:
@@ -164,7 +164,7 @@ def shadow(record: CycleRecord) -> Iterator[RenderableType]:
         table = _table(">at s", "guard", "", "level", ">measured", ">limit", "unit", "joint")
         for trip in found.trips[:TRIPS_SHOWN]:
             table.add_row(
-                number(trip.time_s),
+                number(trip.time_s - began_s),
                 clean(trip.guard),
                 clean(trip.value),
                 clean(trip.level),
@@ -186,8 +186,8 @@ def shadow(record: CycleRecord) -> Iterator[RenderableType]:
     yield table
 
 
-def guards(record: CycleRecord) -> Iterator[RenderableType]:
-    """The guards that came closest to their limits, or went furthest beyond."""
+def guards(record: CycleRecord, began_s: float) -> Iterator[RenderableType]:
+    """The guards that came closest to their limits, or went furthest beyond; times count from `began_s`."""
     approaches = closest_approaches(record)
     if not approaches:
         return
@@ -200,7 +200,7 @@ def guards(record: CycleRecord) -> Iterator[RenderableType]:
             number(approach.limit),
             clean(approach.unit),
             f"{100.0 * approach.fraction:.0f}",
-            number(approach.time_s),
+            number(approach.time_s - began_s),
             str(approach.failing_cycles),
         )
     yield table
@@ -231,11 +231,11 @@ def timing(summary: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield table
 
 
-def last_events(events: Sequence[Event]) -> Iterator[RenderableType]:
-    """What is known of a run without a summary."""
+def last_events(events: Sequence[Event], began_s: float) -> Iterator[RenderableType]:
+    """What is known of a run without a summary; times count from `began_s`."""
     yield heading("No summary; the last events")
     for event in events[-EVENTS_SHOWN:]:
-        yield Text(f"  {number(event.time_s)} s  {event.kind.value}: {clean(event.text)}")
+        yield Text(f"  {number(event.time_s - began_s)} s  {event.kind.value}: {clean(event.text)}")
 
 
 def heading(text: str) -> Text:

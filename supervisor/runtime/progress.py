@@ -49,16 +49,31 @@ class SilentProgress:
         """Nothing."""
 
 
+class _Elapsed:
+    """Seconds since the first time it was given: in real time the clock's own zero tells a person nothing."""
+
+    def __init__(self) -> None:
+        self._first_s: float | None = None
+
+    def since_first_s(self, now_s: float) -> float:
+        """Seconds since the first call."""
+        if self._first_s is None:
+            self._first_s = now_s
+        return now_s - self._first_s
+
+
 class PlainProgress:
     """One line per event and per new reason to wait."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._elapsed = _Elapsed()
         self._last = ""
 
     def update(self, now_s: float, stage: str, waiting_for: str, left_s: float, snapshot: Snapshot) -> None:
         """Write a line when the stage changes."""
         del waiting_for, left_s, snapshot
+        self._elapsed.since_first_s(now_s)
         if stage != self._last:
             self._last = stage
             if stage:
@@ -66,7 +81,7 @@ class PlainProgress:
 
     def message(self, now_s: float, text: str) -> None:
         """Write a line."""
-        self._stream.write(f"{now_s:9.3f} s  {text}\n")
+        self._stream.write(f"{self._elapsed.since_first_s(now_s):9.3f} s  {text}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -78,6 +93,7 @@ class TerminalProgress:
 
     def __init__(self, stream: TextIO, timer_s: Callable[[], float] = time.monotonic) -> None:
         self._timer_s = timer_s
+        self._elapsed = _Elapsed()
         self._live = Live(console=Console(file=stream), auto_refresh=False, transient=True)
         self._live.start()
         self._next_s = 0.0
@@ -85,13 +101,14 @@ class TerminalProgress:
 
     def update(self, now_s: float, stage: str, waiting_for: str, left_s: float, snapshot: Snapshot) -> None:
         """Redraw when it is time."""
+        elapsed_s = self._elapsed.since_first_s(now_s)
         wall_s = self._timer_s() - self._started_s
         if wall_s < self._next_s:
             return
         self._next_s = wall_s + REFRESH_S
         table = Table.grid(padding=(0, 2))
         # Text, not markup: what is printed above the table has the table drawn again as it is itself printed.
-        table.add_row("stage", Text(stage or "-", style="bold"), f"{now_s:.1f} s")
+        table.add_row("stage", Text(stage or "-", style="bold"), f"{elapsed_s:.1f} s")
         table.add_row("waits for", Text(waiting_for or "-"), f"{left_s:.0f} s left" if math.isfinite(left_s) else "")
         table.add_row("robot", snapshot.arming.value, f"level {snapshot.level.name}")
         for name, measured, margin in closest_guards(snapshot):
@@ -100,7 +117,8 @@ class TerminalProgress:
 
     def message(self, now_s: float, text: str) -> None:
         """Write a line above the table."""
-        self._live.console.print(f"{now_s:9.3f} s  {text}", highlight=False, markup=False)
+        elapsed_s = self._elapsed.since_first_s(now_s)
+        self._live.console.print(f"{elapsed_s:9.3f} s  {text}", highlight=False, markup=False)
 
     def close(self) -> None:
         """Take the table down."""

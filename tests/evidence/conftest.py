@@ -48,8 +48,8 @@ def summary() -> Summary:
     return SUMMARY
 
 
-def make_run(folder: Path) -> RunFolder:
-    """A complete run folder."""
+def make_run(folder: Path, began_s: float = 0.0) -> RunFolder:
+    """A complete run folder; its clock stood at `began_s`."""
     source = folder / "robot.yaml"
     source.write_text("schema: 1\n")
     started = datetime(2026, 11, 20, 9, 30, 0, tzinfo=UTC)
@@ -57,14 +57,14 @@ def make_run(folder: Path) -> RunFolder:
         folder / "runs", "pup", "pup_walk", {"robot": source}, started=started, minimum_free_bytes=0
     )
     log = EventLog(run.events)
-    log.append(EventKind.START, 0.0, "pup with pup_walk", {"started_utc": "2026-11-20T09:30:00Z", "seed": 3})
-    log.append(EventKind.STAGE, 1.0, "stand begins", {"stage": "stand"})
-    log.append(EventKind.LEVEL, 5.9, "DAMP: tilt 0.7 rad > 0.6 rad", {"level": Level.DAMP}, latching=True)
-    log.append(EventKind.END, 6.0, "stopped by a guard", {"exit_code": 20})
+    log.append(EventKind.START, began_s, "pup with pup_walk", {"started_utc": "2026-11-20T09:30:00Z", "seed": 3})
+    log.append(EventKind.STAGE, began_s + 1.0, "stand begins", {"stage": "stand"})
+    log.append(EventKind.LEVEL, began_s + 5.9, "DAMP: tilt 0.7 rad > 0.6 rad", {"level": Level.DAMP}, latching=True)
+    log.append(EventKind.END, began_s + 6.0, "stopped by a guard", {"exit_code": 20})
     log.close()
     recorder = CycleRecorder(run.cycles, RecordLayout.of(ORDER, ROWS), "pup", 500.0)
     for i in range(50):
-        one = make_cycle(i, tilt_rad=0.01 * i)
+        one = make_cycle(round(began_s / 0.002) + i, tilt_rad=0.01 * i)
         keep(recorder, one)
     recorder.close()
     write_summary(run.summary, summary_document(replace(SUMMARY, hashes={**SUMMARY.hashes, **run.hashes})))

@@ -21,6 +21,7 @@ from supervisor.evidence.report import load_run, report_text
 from supervisor.evidence.report_parts import clean, number, outcome, timing
 from supervisor.evidence.row import RecordLayout
 from supervisor.evidence.run_folder import RunFolder
+from tests.evidence.conftest import make_run
 from tests.evidence.samples import keep, make_cycle
 
 
@@ -99,6 +100,20 @@ def test_the_guard_that_came_closest_stands_first_with_its_time(run: RunFolder) 
     lines = report_text(run.path).splitlines()
     first = lines[lines.index("Guards closest to their limits") + 2].split()
     assert first == ["tilt", "0.49", "0.6", "rad", "82", "0.098", "0"]
+
+
+def test_times_count_from_the_beginning_of_the_run(tmp_path: Path) -> None:
+    made = make_run(tmp_path, began_s=27000.0)
+    lines = report_text(made.path).splitlines()
+    first = lines[lines.index("Guards closest to their limits") + 2].split()
+    assert first == ["tilt", "0.49", "0.6", "rad", "82", "0.098", "0"]
+    made.summary.unlink()
+    assert "5.9 s  level: DAMP: tilt 0.7 rad > 0.6 rad" in report_text(made.path)
+    made.events.unlink()
+    assert load_run(made.path).began_s == 27000.0
+    made.cycles.write_bytes(b"")
+    made.events.write_bytes(b"")
+    assert load_run(made.path).began_s == 0.0
 
 
 def test_bus_counters_are_in_the_report(run: RunFolder) -> None:

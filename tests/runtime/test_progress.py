@@ -60,6 +60,18 @@ def test_plain_lines_say_each_stage_once_and_every_message() -> None:
     ]
 
 
+def test_seconds_count_from_the_first_one_that_was_shown(terminal: Terminal) -> None:
+    stream = io.StringIO()
+    plain, table = PlainProgress(stream), TerminalProgress(terminal, lambda: 0.0)
+    plain.update(27000.25, "", "", 3.0, make_snapshot())
+    for shown in (plain, table):
+        shown.message(27000.5, "robot is checking")
+        shown.message(27010.5, "robot is armed")
+    table.close()
+    assert stream.getvalue().splitlines() == ["    0.250 s  robot is checking", "   10.250 s  robot is armed"]
+    assert "   10.000 s  robot is armed" in terminal.getvalue()
+
+
 def test_a_silent_display_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     progress = SilentProgress()
     progress.update(0.0, "stand", "", 1.0, make_snapshot())
@@ -75,7 +87,8 @@ def test_the_table_shows_stage_reason_time_left_level_and_closest_guards(termina
         arming=ArmingState.RUNNING,
         level=Level.WARN,
     )
-    progress.update(12.34, "ramp_50", "the operator to lower the robot [gantry]", 7.6, snapshot)
+    progress.message(-1.0, "robot is armed")
+    progress.update(11.34, "ramp_50", "the operator to lower the robot [gantry]", 7.6, snapshot)
     progress.close()
     shown = terminal.getvalue()
     for part in ("ramp_50", "12.3 s", "8 s left", "the operator to lower the robot [gantry]", "running", "level WARN"):
@@ -101,6 +114,7 @@ def test_the_table_is_redrawn_twice_a_second_and_no_more(terminal: Terminal) -> 
 
 def test_a_message_stands_above_the_table_as_it_is(terminal: Terminal) -> None:
     progress = TerminalProgress(terminal, lambda: 0.0)
+    progress.message(0.0, "robot is armed")
     progress.message(1.0, "CUT because of tilt [fl_hip]")
     progress.close()
     assert "    1.000 s  CUT because of tilt [fl_hip]" in terminal.getvalue()
