@@ -7,6 +7,7 @@ from supervisor.core.guard import GuardReading
 from supervisor.core.levels import ArmingState, Level
 from supervisor.core.ports import Prompt
 from supervisor.evidence.events import EventKind, EventLog
+from supervisor.runtime.operator import answer_text
 from supervisor.runtime.progress import Progress
 
 GATE_PERIOD_S = 1.0
@@ -89,8 +90,9 @@ class Journal:
             self._log.append(EventKind.REQUEST, output.stamp_s, f"mission asks for {name}")
 
     def answered(self, prompt: Prompt, now_s: float) -> None:
-        """Write an operator's answer."""
+        """Write and show the stand-in's answer."""
         self._log.append(EventKind.OPERATOR, now_s, f"operator: {prompt.text}", {"press": prompt.action.value})
+        self._progress.message(now_s, answer_text(prompt))
 
     def note(self, now_s: float, text: str) -> None:
         """Write and show anything else."""

@@ -12,6 +12,11 @@ REACTION_S = 0.2
 """How long the stand-in takes to answer: a person is not faster."""
 
 
+def answer_text(prompt: Prompt) -> str:
+    """An answered prompt in a line for a person, who would have to give that answer on a robot."""
+    return f"stand-in: {prompt.text} [{prompt.action.value}]"
+
+
 class Hoist(Protocol):
     """What lifts and lowers the robot."""
 

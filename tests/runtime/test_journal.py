@@ -208,7 +208,7 @@ def test_answers_and_notes_are_written(bench: Bench) -> None:
         (EventKind.OPERATOR, 1.0, "operator: arm the robot", {"press": "arm"}),
         (EventKind.NOTE, 2.0, "interrupted: stop", {}),
     ]
-    assert bench.shown.texts == ["robot is disarmed", "interrupted: stop"]
+    assert bench.shown.texts == ["robot is disarmed", "stand-in: arm the robot [arm]", "interrupted: stop"]
 
 
 @pytest.mark.parametrize(

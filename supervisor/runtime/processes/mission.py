@@ -25,10 +25,10 @@ from supervisor.evidence.timing import DurationHistogram
 from supervisor.runtime.closing import MissionPart, mission_part
 from supervisor.runtime.inherited import InheritedStop
 from supervisor.runtime.mission import MissionCore
-from supervisor.runtime.operator import AutoOperator
+from supervisor.runtime.operator import AutoOperator, answer_text
 from supervisor.runtime.options import Voice
 from supervisor.runtime.preparation import Prepared, prepare
-from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say_ready
+from supervisor.runtime.processes.setup import Orphanage, Shared, guarded, leave_part, receive, say, say_ready
 from supervisor.runtime.realtime.pacing import Pacer
 from supervisor.runtime.realtime.scheduling import freeze_garbage, take_share
 from supervisor.runtime.shadow_mission import Bystander, Pardon, as_shadow
@@ -156,6 +156,7 @@ class MissionLoop:
 
     def _note_answer(self, prompt: Prompt, now_s: float) -> None:
         self._note(EventKind.OPERATOR, now_s, f"operator: {prompt.text}", {"press": prompt.action.value})
+        say({"message": answer_text(prompt), "time_s": now_s})
 
     def _note(self, kind: EventKind, now_s: float, text: str, data: Mapping[str, Any] | None = None) -> None:
         self._memory.mission_notes.post(Note(kind.value, now_s, text, data or {}))

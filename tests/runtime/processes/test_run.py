@@ -63,6 +63,7 @@ def test_a_run_in_processes_is_completed_and_leaves_nothing_but_its_folder(tmp_p
     result = run(tmp_path, progress, "preflight", "observe", "stand")
     assert result.summary["outcome"] == "completed", progress.lines
     assert [stage["outcome"] for stage in result.summary["stages"]] == ["passed"] * 3
+    assert "stand-in: Arm: the motors switch on and hold the pose. [arm]" in progress.lines
     assert_whole(result)
     record = read_record(result.folder / "cycles.bin")
     assert record.column("cycle").tolist() == list(range(len(record)))
