@@ -101,7 +101,8 @@ def false_trips(seconds: float, *, priority: int, hogs: int) -> str:
                     beats += end["beats"]
                     if end["fault"]:
                         trips.append(Trip(Fault(end["fault"]), time.monotonic(), end["silence_s"]))
-                        print(f"{seconds - left_s:.0f} s: {trips[-1]}, {end['beats']} beats", file=sys.stderr)
+                        passed_s = seconds - (until_s - time.monotonic())
+                        print(f"{passed_s:.0f} s: {trips[-1]}, {end['beats']} beats", file=sys.stderr)
                     else:
                         longest_s = next_line(rig.control)["longest_s"]
     finally:
