@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from supervisor.core.errors import ConfigError, Problem
 from supervisor.core.joints import JointOrder
 from supervisor.core.levels import Level
+from supervisor.core.robot import RealtimeConfig
 from supervisor.core.robot_file import Robot, load_robot
 from supervisor.core.robot_inputs import CanFrameStopConfig, GpioStopConfig, SerialLineStopConfig, StickConfig
 from supervisor.core.safety import SafetyConfig
@@ -416,3 +418,10 @@ def test_the_safety_value_is_frozen(load: Load) -> None:
     safety: SafetyConfig = load(ROBOT, SAFETY).safety
     with pytest.raises(AttributeError):
         safety.gate.torque_fraction = 2.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("file", ["docs/operating.md", "supervisor/core/robot.py"])
+def test_what_is_documented_as_the_defaults_is_the_defaults(file: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / file).read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("realtime: {")]
+    assert RealtimeConfig(**yaml.safe_load(line)["realtime"]) == RealtimeConfig()
