@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from supervisor.core.shared.slot import Slot
-from supervisor.runtime.processes.setup import ALONE_S, Orphanage, Shared, say_ready
+from supervisor.runtime.processes.setup import ALONE_S, Child, Orphanage, Shared, say_ready
 from supervisor.runtime.realtime.scheduling import Effect
 from supervisor.runtime.shared.memory import SMALL_BYTES, Health, HealthSlot
 from tests.safety.bench import ROBOT, SAFETY
@@ -29,6 +31,26 @@ def test_what_the_system_refused_is_shown_to_a_person_too(capsys: pytest.Capture
     ready, refused = map(json.loads, capsys.readouterr().out.splitlines())
     assert ready == {"ready": True, "lines": ["last time it fell", "memory locked: locked", "core 7: none; buy one"]}
     assert refused == {"refused": "control: core 7: none; buy one"}
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, "1"), ("3", "3")])
+def test_a_process_has_one_thread_of_blas_unless_it_is_told_otherwise(
+    asked: str | None, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked)
+    started: list[dict[str, str]] = []
+    really = subprocess.Popen
+
+    def note(*arguments: Any, **more: Any) -> Any:
+        started.append(more["env"])
+        return really(*arguments, **more)
+
+    monkeypatch.setattr(subprocess, "Popen", note)
+    Child("nobody", "this", None).wait(5.0)
+    assert [env["OPENBLAS_NUM_THREADS"] for env in started] == [given]
+    assert {**started[0], "OPENBLAS_NUM_THREADS": ""} == {**os.environ, "OPENBLAS_NUM_THREADS": ""}
 
 
 def test_who_makes_the_setup_is_who_starts_the_others() -> None:
