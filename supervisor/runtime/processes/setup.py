@@ -26,8 +26,8 @@ from supervisor.runtime.realtime.scheduling import Effect
 from supervisor.runtime.shared.memory import HealthSlot
 
 ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1"}
-"""For every process, unless the user says otherwise: our matrices are small, and a second thread of BLAS costs more than
-it gives, 40 MiB of locked memory among it."""
+"""For every process, unless the user says otherwise: our matrices are small, and a second thread of BLAS costs more
+than it gives, 40 MiB of locked memory among it."""
 
 POLL_S: Final = 0.02
 """How often somebody who waits for a process does something else."""
