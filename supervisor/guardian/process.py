@@ -86,7 +86,7 @@ def run(setup: GuardianSetup) -> int:
             lines.append(f"LATCHED: {_LEFT[before.left]}{found}")
         say({"ready": True, "lines": lines})
         for line in unguarded:
-            say({"guardian": line})
+            say({"shown": f"guardian: {line}"})
         duty.run()
         say({**duty.report(), "ended": True})
     finally:

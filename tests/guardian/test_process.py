@@ -176,7 +176,7 @@ def test_what_is_not_guarded_is_said_to_a_person_too(bench: Bench, monkeypatch: 
     ready, *told, _ = bench.said()
     words = ["does NOT guard tail: it is too long", "cuts unitree where it would damp: it is too proud"]
     assert ready["lines"][1:3] == words
-    assert told == [{"guardian": line} for line in words]
+    assert told == [{"shown": f"guardian: {line}"} for line in words]
 
 
 def test_a_farewell_is_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,8 +172,8 @@ class Launcher:
         """What a process wants a person to see."""
         if "message" in message:
             self._progress.message(float(message["time_s"]), str(message["message"]))
-        elif "refused" in message:
-            self._progress.message(time.monotonic(), str(message["refused"]))
+        elif "shown" in message:  # What is in the record as one of the lines with which a process began.
+            self._progress.message(time.monotonic(), str(message["shown"]))
         elif "guardian" in message and message["guardian"] != self._guardian_said:
             # It says at its end what it has found; where that was told at once, it was told.
             self._guardian_said = str(message["guardian"])

@@ -233,7 +233,7 @@ def say_ready(name: str, effects: Sequence[Effect], lines: Sequence[str] = ()) -
     say({"ready": True, "lines": [*lines, *map(str, effects)]})
     for effect in effects:
         if not effect.is_met:
-            say({"refused": f"{name}: {effect}"})
+            say({"shown": f"{name}: {effect}"})
 
 
 def leave_part(part: Any) -> None:

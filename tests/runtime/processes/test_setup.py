@@ -30,7 +30,7 @@ def test_what_the_system_refused_is_shown_to_a_person_too(capsys: pytest.Capture
     say_ready("control", [met, unmet], ["last time it fell"])
     ready, refused = map(json.loads, capsys.readouterr().out.splitlines())
     assert ready == {"ready": True, "lines": ["last time it fell", "memory locked: locked", "core 7: none; buy one"]}
-    assert refused == {"refused": "control: core 7: none; buy one"}
+    assert refused == {"shown": "control: core 7: none; buy one"}
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, "1"), ("3", "3")])
